@@ -1,0 +1,58 @@
+# Everything a developer or CI does here, by name; `make` alone lists it.
+
+.DEFAULT_GOAL := help
+# `make -j` must not run the server tests beside the build that they need.
+.NOTPARALLEL:
+
+FUZZ_SECONDS ?= 60
+PORT ?= 6379
+MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
+
+# As cargo's runner, valgrind gets the test binary wherever cargo puts it.
+# "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
+VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
+
+.PHONY: help deps build run demo test check unit server test-servers fuzz valgrind clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+deps: ## install what is missing: redis-server, libclang, a C compiler (Debian, Ubuntu)
+	@.ci/deps.sh
+
+build: deps ## build the module: target/release/libinval.so
+	cargo build --release
+
+run: build ## start a server with the module, to try it by hand (PORT=6379)
+	@PORT='$(PORT)' INVAL_MODULE='$(MODULE)' examples/run.sh
+
+demo: build ## run the demonstration
+	@INVAL_MODULE='$(MODULE)' examples/demo.sh
+
+test: deps check unit server ## check, unit and server: what CI runs
+
+check: ## formatting and lints, with the module and without
+	cargo fmt --check
+	cargo clippy --all-targets --all-features -- -D warnings
+	cargo clippy --all-targets --no-default-features -- -D warnings
+
+unit: ## unit, property and doc tests; need neither Redis nor libclang
+	cargo test --no-default-features
+
+server: ## tests against a real server (INVAL_SERVER=path of its binary)
+	cargo test --features faults
+
+test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests on Redis 8.2.3 and Valkey 8.0.1
+
+test-on-%:
+	@s=$$(tests/servers/get.sh $*) && echo "== server tests on $*: $$("$$s" --version)" && INVAL_SERVER=$$s $(MAKE) --no-print-directory server
+
+fuzz: ## feed the parsers random input (FUZZ_SECONDS=60)
+	INVAL_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release --no-default-features --test fuzz -- --ignored --nocapture
+
+valgrind: ## the unit tests under valgrind's memory checker
+	@.ci/deps.sh valgrind
+	PROPTEST_CASES=8 cargo test --no-default-features --lib --config 'target."cfg(unix)".runner="$(VALGRIND)"'
+
+clean: ## delete all that was built or fetched
+	cargo clean

@@ -1,0 +1,157 @@
+//! An in-memory server that notifies at once, in the middle of a command, as the real one does.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::keyspace::{Denied, Keyspace, WarmEntry};
+use super::reply::Reply;
+use super::{execute, table};
+use crate::domain::change::Change;
+use crate::domain::name::{Db, NameList};
+use crate::server::{Server, Shared};
+
+#[derive(Default)]
+pub struct Fake {
+    /// Live keys.
+    pub keys: BTreeSet<Vec<u8>>,
+    /// Keys whose time is up and that nobody has looked at since.
+    pub overdue: BTreeSet<Vec<u8>>,
+    /// Keys that this user may not delete.
+    pub denied: BTreeSet<Vec<u8>>,
+    /// Names per UNLINK call.
+    pub unlinked: Vec<Vec<String>>,
+    pub replicated: Vec<String>,
+    pub warmed: Vec<String>,
+    pub warm_max: u64,
+    pub refuses: Option<&'static str>,
+    pub scans: usize,
+    pub micros: std::cell::Cell<u64>,
+}
+
+/// A fake server with its module.
+#[derive(Default)]
+pub struct World {
+    pub shared: Shared,
+    pub fake: Fake,
+}
+
+impl World {
+    pub fn with_keys(names: &[&str]) -> Self {
+        let mut world = Self { fake: Fake { warm_max: 100, ..Fake::default() }, ..Self::default() };
+        names.iter().for_each(|name| world.create(name.as_bytes()));
+        world
+    }
+
+    pub fn create(&mut self, name: &[u8]) {
+        self.fake.keys.insert(name.to_vec());
+        self.shared.notice(Change::Created, Db(0), name);
+    }
+
+    /// Runs a command line; words are separated by spaces.
+    pub fn run(&mut self, line: &str) -> Result<Reply, String> {
+        self.run_words(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>())
+    }
+
+    pub fn run_words(&mut self, words: &[&[u8]]) -> Result<Reply, String> {
+        let (spec, named) = table::find(words).ok_or("unknown command")?;
+        let mut port = Port { fake: &mut self.fake, shared: &self.shared };
+        let reply = execute(spec, &words[named..], &mut Server::new(&self.shared, &mut port));
+        self.shared.with(|state| assert_eq!(state.check(), Ok(())));
+        assert_eq!(self.shared.deferred(), 0);
+        reply.map_err(|error| format!("{} {error}", error.code()))
+    }
+
+    pub fn keys(&self) -> Vec<String> {
+        self.fake.keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+    }
+}
+
+struct Port<'a> {
+    fake: &'a mut Fake,
+    shared: &'a Shared,
+}
+
+impl Port<'_> {
+    /// What looking a key up does: an overdue key goes, and everybody hears of it.
+    fn expire_if_needed(&mut self, name: &[u8]) {
+        if self.fake.overdue.remove(name) {
+            self.fake.keys.remove(name);
+            self.shared.notice(Change::Expired, Db(0), name);
+        }
+    }
+}
+
+impl Keyspace for Port<'_> {
+    fn db(&self) -> Db {
+        Db(0)
+    }
+
+    fn exists(&mut self, name: &[u8]) -> bool {
+        self.expire_if_needed(name);
+        self.fake.keys.contains(name)
+    }
+
+    fn unlink(&mut self, names: &NameList, range: Range<usize>) -> Result<u64, String> {
+        if let Some(why) = self.fake.refuses {
+            return Err(why.to_owned());
+        }
+        let mut count = 0;
+        let mut batch = vec![];
+        for name in range.filter_map(|at| names.get(at)) {
+            batch.push(String::from_utf8_lossy(name).into_owned());
+            self.expire_if_needed(name);
+            if self.fake.keys.remove(name) {
+                count += 1;
+                self.shared.notice(Change::Deleted, Db(0), name);
+            }
+        }
+        self.fake.unlinked.push(batch);
+        Ok(count)
+    }
+
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8])) {
+        self.fake.scans += 1;
+        self.fake.keys.iter().for_each(|name| visit(name));
+    }
+
+    fn first_denied(&mut self, names: &NameList) -> Option<Denied> {
+        let at = names.iter().position(|name| self.fake.denied.contains(name))?;
+        Some(Denied { user: "bob".to_owned(), at })
+    }
+
+    fn warm(&mut self, entry: &WarmEntry) -> Result<(), String> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        self.fake.warmed.push(format!(
+            "{} {} {} {} {}",
+            text(entry.key),
+            entry.rule,
+            entry.event,
+            entry.priority,
+            text(entry.payload)
+        ));
+        Ok(())
+    }
+
+    fn warm_max(&self) -> u64 {
+        self.fake.warm_max
+    }
+
+    fn replicate(&mut self, words: &[&[u8]]) {
+        self.fake.replicated.push(
+            words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" "),
+        );
+    }
+
+    fn is_obeying(&self) -> bool {
+        false
+    }
+
+    fn monotonic_micros(&self) -> u64 {
+        self.fake.micros.set(self.fake.micros.get() + 1);
+        self.fake.micros.get()
+    }
+
+    fn now_ms(&self) -> u64 {
+        1_700_000_000_000
+    }
+}

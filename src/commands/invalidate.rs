@@ -1,0 +1,228 @@
+//! Look, act, record: how an event or a purge is carried out.
+
+use std::ops::Range;
+
+use super::keyspace::WarmEntry;
+use super::reply::Reply;
+use crate::domain::State;
+use crate::domain::change::Change;
+use crate::domain::error::{Error, Result};
+use crate::domain::name::NameList;
+use crate::domain::outcome::Outcome;
+use crate::domain::pattern::Pattern;
+use crate::domain::plan::{self, Plan};
+use crate::domain::request::{Origin, Request};
+use crate::domain::rule::Resolved;
+use crate::server::Server;
+
+/// Names per UNLINK call. More gains nothing measurable; fewer cost a call each.
+const UNLINK_BATCH: usize = 1000;
+
+/// What the caller asks beside the targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Count, and delete nothing.
+    pub dry_run: bool,
+    /// List the names.
+    pub keys: bool,
+}
+
+/// Carries a request out and answers. `payload` is what warm workers get.
+///
+/// # Errors
+/// No permission for one of the keys (nothing is deleted then), or the server refuses.
+pub fn invalidate(
+    server: &mut Server,
+    request: Request,
+    payload: &[u8],
+    options: Options,
+) -> Result<Reply> {
+    let start = server.redis().monotonic_micros();
+    let plan = look(server, request);
+    let resolved = server.redis().monotonic_micros();
+
+    let mut outcome = Outcome::of(&plan);
+    outcome.dry_run = options.dry_run;
+    outcome.index_incomplete = server.state(|state| state.index.incomplete);
+    outcome.resolve_micros = resolved.saturating_sub(start);
+    if let Some(denied) = server.redis().first_denied(&plan.names) {
+        let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
+        return Err(Error::NoPermission { user: denied.user, key });
+    }
+    let refused = match options.dry_run {
+        true => None,
+        false => act(server, &plan, &mut outcome, payload).err(),
+    };
+    outcome.delete_micros = server.redis().monotonic_micros().saturating_sub(resolved);
+
+    let now_ms = server.redis().now_ms();
+    server.state(|state| state.stats.record(&plan, &outcome, now_ms));
+    match refused {
+        Some(why) => Err(Error::DeletionRefused {
+            deleted: outcome.total.deleted,
+            planned: plan.names.len() as u64,
+            why,
+        }),
+        None => Ok(reply(&plan, &outcome, options)),
+    }
+}
+
+/// Makes the plan. While the index is incomplete, asks the server itself for the names, so
+/// that no live key is missed: that costs a walk over the keyspace.
+pub fn look(server: &mut Server, request: Request) -> Plan {
+    let db = server.redis().db();
+    if server.state(|state| state.index.incomplete) {
+        let patterns = request.targets.iter().filter_map(|(_, target)| match target {
+            Resolved::Pattern(pattern) => Some(pattern),
+            _ => None,
+        });
+        learn_matching(server, &patterns.collect::<Vec<_>>());
+        for (_, target) in &request.targets {
+            if let Resolved::Key(name) = target
+                && server.redis().exists(name)
+            {
+                server.state(|state| state.seen(db, name));
+            }
+        }
+    }
+    server.state(|state| plan::build(state, db, request))
+}
+
+fn act(
+    server: &mut Server,
+    plan: &Plan,
+    outcome: &mut Outcome,
+    payload: &[u8],
+) -> std::result::Result<(), String> {
+    let mut start = 0;
+    while start < plan.names.len() {
+        let batch = start..plan.names.len().min(start + UNLINK_BATCH);
+        start = batch.end;
+        server.state(|state| state.begin_deletion());
+        let deleted = server.redis().unlink(&plan.names, batch.clone());
+        let expired = server.state(|state| state.end_deletion());
+        let absent = match deleted? == batch.len() as u64 {
+            true => vec![],
+            false => absent_of(server, plan, batch.clone(), &expired, outcome),
+        };
+        if !absent.is_empty() {
+            let gone = outcome.gone.get_or_insert_with(|| vec![true; plan.names.len()]);
+            absent
+                .iter()
+                .for_each(|at| gone.iter_mut().skip(*at).take(1).for_each(|slot| *slot = false));
+        }
+        for at in batch {
+            match outcome.is_gone(at) {
+                true => outcome.count(plan, at, |count| count.deleted += 1),
+                false => outcome.count(plan, at, |count| count.absent += 1),
+            }
+        }
+    }
+    warm(server, plan, outcome, payload);
+    Ok(())
+}
+
+/// The names of a batch that were not there: they expired under our hands, or the index named
+/// a dead key, which it forgets now.
+fn absent_of(
+    server: &mut Server,
+    plan: &Plan,
+    batch: Range<usize>,
+    expired: &[Box<[u8]>],
+    outcome: &mut Outcome,
+) -> Vec<usize> {
+    let expired: std::collections::HashSet<&[u8]> = expired.iter().map(|name| &**name).collect();
+    let mut absent = vec![];
+    for at in batch {
+        let Some(name) = plan.names.get(at) else { continue };
+        let known = |state: &mut State| {
+            state.database(plan.db).is_some_and(|database| database.keys.find(name).is_some())
+        };
+        if expired.contains(name) {
+            absent.push(at);
+        } else if server.state(known) && !server.redis().exists(name) {
+            server.state(|state| state.notice(Change::Deleted, plan.db, name));
+            outcome.dead_names += 1;
+            absent.push(at);
+        }
+    }
+    absent
+}
+
+/// Queues the deleted keys of warming rules; after all deletions, so that no worker is early.
+fn warm(server: &mut Server, plan: &Plan, outcome: &mut Outcome, payload: &[u8]) {
+    let Origin::Event(event) = &plan.origin else { return };
+    if server.redis().warm_max() == 0 {
+        return;
+    }
+    for (at, wanted) in plan.warm_for.iter().enumerate() {
+        let rule = wanted.and_then(|rule| plan.rules.get(rule as usize));
+        let (Some(rule), Some(key), true) = (rule, plan.names.get(at), outcome.is_gone(at)) else {
+            continue;
+        };
+        let entry = WarmEntry {
+            key,
+            rule: rule.name.as_deref().unwrap_or_default(),
+            event,
+            priority: rule.priority.as_str(),
+            payload,
+        };
+        match server.redis().warm(&entry) {
+            Ok(()) => outcome.count(plan, at, |count| count.warmed += 1),
+            Err(_) => outcome.warm_failed += 1,
+        }
+    }
+}
+
+fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
+    let rules = plan.rules.iter().filter(|rule| rule.name.is_some()).count();
+    let total = &outcome.total;
+    let mut reply = Reply::map([
+        ("rules", Reply::count(rules)),
+        ("matched", Reply::count(plan.matched)),
+        ("deleted", Reply::count(total.deleted)),
+        ("absent", Reply::count(total.absent)),
+        ("warmed", Reply::count(total.warmed)),
+        ("refused", Reply::count(outcome.refused)),
+        ("micros", Reply::count(outcome.resolve_micros + outcome.delete_micros)),
+    ]);
+    if options.dry_run {
+        reply = reply.with("dryrun", Reply::flag(true));
+    }
+    if outcome.left_by_limit > 0 {
+        reply = reply.with("left_by_limit", Reply::count(outcome.left_by_limit));
+    }
+    if outcome.warm_failed > 0 {
+        reply = reply.with("warm_failed", Reply::count(outcome.warm_failed));
+    }
+    if outcome.index_incomplete {
+        reply = reply.with("warning", incomplete_warning());
+    }
+    if options.keys {
+        let hit = plan.names.iter().enumerate().filter(|(at, _)| outcome.is_gone(*at));
+        reply = reply.with("keys", Reply::bulks(hit.map(|(_, name)| name)));
+    }
+    reply
+}
+
+/// What replies carry until the first walk over the keyspace is done.
+pub fn incomplete_warning() -> Reply {
+    Reply::text(
+        "index incomplete: the keyspace was scanned for this request; INFO inval shows the progress",
+    )
+}
+
+/// Asks the server for every name that a pattern matches, and learns it.
+fn learn_matching(server: &mut Server, patterns: &[&Pattern]) {
+    if patterns.is_empty() {
+        return;
+    }
+    let db = server.redis().db();
+    let mut found = NameList::default();
+    server.redis().scan(&mut |name| {
+        if patterns.iter().any(|pattern| pattern.matches(name)) {
+            found.push(name);
+        }
+    });
+    server.state(|state| found.iter().for_each(|name| state.seen(db, name)));
+}

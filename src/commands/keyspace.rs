@@ -1,0 +1,73 @@
+//! The port: what commands need of a server, in our words.
+
+use std::ops::Range;
+
+use crate::domain::name::{Db, NameList};
+
+/// A server, seen from inside one command of one client.
+pub trait Keyspace {
+    /// The client's selected database.
+    fn db(&self) -> Db;
+
+    /// Whether a live key has this name. Asking may delete an expired key.
+    fn exists(&mut self, name: &[u8]) -> bool;
+
+    /// Deletes these names of the list, as UNLINK does, here and on replicas. Gives the number
+    /// that were there.
+    ///
+    /// # Errors
+    /// Why the server refused, in its words.
+    fn unlink(&mut self, names: &NameList, range: Range<usize>) -> Result<u64, String>;
+
+    /// Shows every key name of the database, live or just expired, some perhaps twice.
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8]));
+
+    /// The first of the names that the caller may not delete.
+    fn first_denied(&mut self, names: &NameList) -> Option<Denied>;
+
+    /// Appends to the warm queue.
+    ///
+    /// # Errors
+    /// Why the server refused, in its words.
+    fn warm(&mut self, entry: &WarmEntry) -> Result<(), String>;
+
+    /// Most entries the warm queue keeps; 0 switches it off.
+    fn warm_max(&self) -> u64;
+
+    /// Sends a command to replicas and the append-only file.
+    fn replicate(&mut self, words: &[&[u8]]);
+
+    /// Whether the command comes from the primary or the append-only file: what it says has
+    /// been decided, and is obeyed.
+    fn is_obeying(&self) -> bool;
+
+    /// Microseconds of a clock that only goes forward.
+    fn monotonic_micros(&self) -> u64;
+
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+}
+
+/// Who may not delete what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The caller.
+    pub user: String,
+    /// Position in the list.
+    pub at: usize,
+}
+
+/// A deleted key that somebody should compute again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WarmEntry<'a> {
+    /// The key's name.
+    pub key: &'a [u8],
+    /// The rule that asks.
+    pub rule: &'a str,
+    /// The event that happened.
+    pub event: &'a str,
+    /// `high`, `medium` or `low`.
+    pub priority: &'static str,
+    /// The event's payload, as it was sent.
+    pub payload: &'a [u8],
+}

@@ -1,0 +1,41 @@
+//! Parse, run, reply: each command is a value first. No Redis type appears here.
+
+pub mod args;
+pub mod event;
+pub mod explain;
+#[cfg(test)]
+mod fake;
+pub mod invalidate;
+pub mod keyspace;
+pub mod purge;
+pub mod reply;
+pub mod rule;
+pub mod stats;
+pub mod syntax;
+pub mod table;
+pub mod tags;
+#[cfg(test)]
+mod tests;
+
+use args::Args;
+use reply::Reply;
+use table::Spec;
+
+use crate::domain::error::{Error, Result};
+use crate::server::Server;
+
+/// Runs a command on the words after its name (and subcommand).
+///
+/// # Errors
+/// What the command refuses; counted. Nothing has changed then, unless the error says so.
+pub fn execute(spec: &Spec, words: &[&[u8]], server: &mut Server) -> Result<Reply> {
+    let usage = spec.usage();
+    let result = match server.is_suspect() {
+        true => Err(Error::Suspect),
+        false => (spec.run)(&mut Args::new(words, &usage), server),
+    };
+    if result.is_err() && !server.is_suspect() {
+        server.state(|state| state.stats.errors += 1);
+    }
+    result
+}

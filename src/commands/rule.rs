@@ -1,0 +1,307 @@
+//! `INVAL.RULE`: the rule table, as data.
+
+use super::args::Args;
+use super::reply::Reply;
+use crate::domain::error::{Error, Result};
+use crate::domain::rule::Rule;
+use crate::domain::rule_document::{RuleDocument, parse_all, parse_one, to_json};
+use crate::domain::rule_table::RULES_MAX;
+use crate::server::Server;
+
+/// `INVAL.RULE SET name json`, and `INVAL.RULE ADD name ON event ...`.
+#[derive(Debug)]
+pub struct SetRule {
+    rule: Rule,
+    /// Whether a rule of that name may be there already.
+    replace: bool,
+}
+
+impl SetRule {
+    /// Reads `SET name json`.
+    ///
+    /// # Errors
+    /// A bad document, or arguments that do not fit.
+    pub fn parse_set(args: &mut Args) -> Result<Self> {
+        let name = args.text("name")?;
+        let json = args.next("json")?;
+        args.finish()?;
+        Ok(Self { rule: parse_one(json, Some(name))?, replace: true })
+    }
+
+    /// Reads `ADD name ON event [KEYS n key ..] [PATTERNS n regex ..] [TAGS n tag ..]
+    /// [WHEN condition] [PRIORITY high|medium|low] [WARM] [DESC text]`.
+    ///
+    /// # Errors
+    /// A bad rule, or arguments that do not fit.
+    pub fn parse_add(args: &mut Args) -> Result<Self> {
+        let mut document = RuleDocument {
+            enabled: true,
+            priority: "medium".to_owned(),
+            ..RuleDocument::default()
+        };
+        document.name = args.text("name")?.to_owned();
+        if !args.keyword("ON") {
+            return Err(args.usage("missing ON event".to_owned()));
+        }
+        document.event_type = args.text("event")?.to_owned();
+        while !args.is_done() {
+            if args.keyword("KEYS") {
+                document.cache_keys.extend(texts("key", args.counted("keys")?)?);
+            } else if args.keyword("PATTERNS") {
+                document.patterns.extend(texts("regex", args.counted("patterns")?)?);
+            } else if args.keyword("TAGS") {
+                document.tags.extend(texts("tag", args.counted("tags")?)?);
+            } else if args.keyword("WHEN") {
+                document.when = args.text("condition")?.to_owned();
+            } else if args.keyword("PRIORITY") {
+                document.priority = args.text("priority")?.to_owned();
+            } else if args.keyword("WARM") {
+                document.warm_cache = true;
+            } else if args.keyword("DESC") {
+                document.description = args.text("description")?.to_owned();
+            } else {
+                args.finish()?;
+            }
+        }
+        Ok(Self { rule: document.into_rule()?, replace: false })
+    }
+
+    /// Puts the rule into the table.
+    ///
+    /// # Errors
+    /// A rule of that name exists (for `ADD`), or there are too many.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        let name = self.rule.name.clone();
+        let json = to_json(std::iter::once(&self.rule));
+        server.state(|state| {
+            let exists = state.rules.get(&name).is_some();
+            if exists && !self.replace {
+                return Err(Error::RuleExists { rule: name });
+            }
+            check_count(state.rules.len() + usize::from(!exists))?;
+            state.rules.set(self.rule);
+            Ok(())
+        })?;
+        server.redis().replicate(&[b"INVAL.RULE", b"LOAD", json.as_bytes()]);
+        Ok(Reply::OK)
+    }
+}
+
+fn texts(what: &'static str, words: &[&[u8]]) -> Result<Vec<String>> {
+    let text = |word: &&[u8]| {
+        String::from_utf8(word.to_vec()).map_err(|_| Error::NotUtf8 { what, name: word.to_vec() })
+    };
+    words.iter().map(text).collect()
+}
+
+fn check_count(count: usize) -> Result<()> {
+    match count > RULES_MAX {
+        true => Err(Error::TooMany { what: "rules", count, limit: RULES_MAX }),
+        false => Ok(()),
+    }
+}
+
+/// `INVAL.RULE GET name`
+#[derive(Debug)]
+pub struct GetRule<'a>(&'a str);
+
+impl<'a> GetRule<'a> {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// Arguments that do not fit.
+    pub fn parse(args: &mut Args<'a>) -> Result<Self> {
+        let name = args.text("name")?;
+        args.finish()?;
+        Ok(Self(name))
+    }
+
+    /// The rule's document, field by field; null when there is none.
+    ///
+    /// # Errors
+    /// None.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        let document = server.state(|state| state.rules.get(self.0).map(RuleDocument::of));
+        let Some(document) = document else { return Ok(Reply::Null) };
+        let list = |texts: &[String]| Reply::bulks(texts.iter().map(String::as_bytes));
+        Ok(Reply::map([
+            ("name", Reply::bulk(document.name)),
+            ("eventType", Reply::bulk(document.event_type)),
+            ("cacheKeys", list(&document.cache_keys)),
+            ("patterns", list(&document.patterns)),
+            ("tags", list(&document.tags)),
+            ("when", Reply::bulk(document.when)),
+            ("priority", Reply::bulk(document.priority)),
+            ("warmCache", Reply::flag(document.warm_cache)),
+            ("description", Reply::bulk(document.description)),
+            ("enabled", Reply::flag(document.enabled)),
+        ]))
+    }
+}
+
+/// `INVAL.RULE DEL name [name ...]`
+#[derive(Debug)]
+pub struct DelRules<'a>(&'a [&'a [u8]]);
+
+impl<'a> DelRules<'a> {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// Arguments that do not fit.
+    pub fn parse(args: &mut Args<'a>) -> Result<Self> {
+        Ok(Self(args.rest("name")?))
+    }
+
+    /// Takes the rules out; replies with the number that were there.
+    ///
+    /// # Errors
+    /// None.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        let names = self.0.iter().filter_map(|name| std::str::from_utf8(name).ok());
+        let deleted =
+            server.state(|state| names.filter(|name| state.rules.remove(name).is_some()).count());
+        if deleted > 0 {
+            let words: Vec<&[u8]> =
+                [&b"INVAL.RULE"[..], b"DEL"].into_iter().chain(self.0.iter().copied()).collect();
+            server.redis().replicate(&words);
+        }
+        Ok(Reply::count(deleted))
+    }
+}
+
+/// `INVAL.RULE LIST [event]`
+#[derive(Debug)]
+pub struct ListRules<'a>(Option<&'a str>);
+
+impl<'a> ListRules<'a> {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// Arguments that do not fit.
+    pub fn parse(args: &mut Args<'a>) -> Result<Self> {
+        let event = if args.is_done() { None } else { Some(args.text("event")?) };
+        args.finish()?;
+        Ok(Self(event))
+    }
+
+    /// All rules by name, or those of an event in order of work.
+    ///
+    /// # Errors
+    /// None.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        Ok(server.state(|state| {
+            let rules: Vec<&Rule> = match self.0 {
+                Some(event) => state.rules.of_event(event),
+                None => state.rules.iter().collect(),
+            };
+            let row = |rule: &&Rule| {
+                Reply::map([
+                    ("name", Reply::bulk(rule.name.as_str())),
+                    ("eventType", Reply::bulk(rule.event.as_str())),
+                    ("priority", Reply::text(rule.priority.as_str())),
+                    ("targets", Reply::count(rule.targets.len())),
+                    ("warmCache", Reply::flag(rule.warm)),
+                    ("enabled", Reply::flag(rule.enabled)),
+                    ("description", Reply::bulk(rule.description.as_str())),
+                ])
+            };
+            Reply::Array(rules.iter().map(row).collect())
+        }))
+    }
+}
+
+/// `INVAL.RULE LOAD json [REPLACE]`
+#[derive(Debug)]
+pub struct LoadRules {
+    rules: Vec<Rule>,
+    replace: bool,
+}
+
+impl LoadRules {
+    /// Reads the arguments, and all of the document.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document, or arguments that do not fit.
+    pub fn parse(args: &mut Args) -> Result<Self> {
+        let json = args.next("json")?;
+        let replace = args.keyword("REPLACE");
+        args.finish()?;
+        let rules = parse_all(json).map_err(|errors| Error::Many { errors })?;
+        Ok(Self { rules, replace })
+    }
+
+    /// Swaps the rules in, beside the others or in place of all; replies with their number.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        let count = self.rules.len();
+        let json = to_json(self.rules.iter());
+        server.state(|state| {
+            let new =
+                self.rules.iter().filter(|rule| state.rules.get(&rule.name).is_none()).count();
+            check_count(if self.replace { count } else { state.rules.len() + new })?;
+            if self.replace {
+                state.rules = Default::default();
+            }
+            self.rules.into_iter().for_each(|rule| state.rules.set(rule));
+            Ok(())
+        })?;
+        let mut words: Vec<&[u8]> = vec![b"INVAL.RULE", b"LOAD", json.as_bytes()];
+        words.extend(self.replace.then_some(&b"REPLACE"[..]));
+        server.redis().replicate(&words);
+        Ok(Reply::count(count))
+    }
+}
+
+/// `INVAL.RULE DUMP`: all rules as one document that `LOAD` reads.
+///
+/// # Errors
+/// Arguments are left.
+pub fn dump(args: &mut Args, server: &mut Server) -> Result<Reply> {
+    args.finish()?;
+    Ok(Reply::bulk(server.state(|state| to_json(state.rules.iter()))))
+}
+
+/// `INVAL.RULE ENABLE name [name ...]` and `DISABLE`.
+#[derive(Debug)]
+pub struct SwitchRules<'a> {
+    names: Vec<&'a str>,
+    enabled: bool,
+}
+
+impl<'a> SwitchRules<'a> {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// Arguments that do not fit.
+    pub fn parse(args: &mut Args<'a>, enabled: bool) -> Result<Self> {
+        let mut names = vec![args.text("name")?];
+        while !args.is_done() {
+            names.push(args.text("name")?);
+        }
+        Ok(Self { names, enabled })
+    }
+
+    /// Switches the rules; replies with the number that changed.
+    ///
+    /// # Errors
+    /// A rule is not there; none is switched then.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        let changed = server.state(|state| {
+            if let Some(missing) = self.names.iter().find(|name| state.rules.get(name).is_none()) {
+                return Err(Error::NoSuchRule { rule: (*missing).to_owned() });
+            }
+            let mut switch =
+                |name: &&&str| state.rules.set_enabled(name, self.enabled) == Some(true);
+            Ok(self.names.iter().filter(|name| switch(name)).count())
+        })?;
+        if changed > 0 {
+            let word: &[u8] = if self.enabled { b"ENABLE" } else { b"DISABLE" };
+            let names = self.names.iter().map(|name| name.as_bytes());
+            let words: Vec<&[u8]> = [&b"INVAL.RULE"[..], word].into_iter().chain(names).collect();
+            server.redis().replicate(&words);
+        }
+        Ok(Reply::count(changed))
+    }
+}

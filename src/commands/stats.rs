@@ -1,0 +1,130 @@
+//! `INVAL.STATS`: what happened so far.
+
+use std::collections::BTreeMap;
+
+use super::args::Args;
+use super::reply::Reply;
+use crate::domain::State;
+use crate::domain::error::Result;
+use crate::domain::stats::{Row, Times};
+use crate::server::Server;
+
+/// The sections, in the order they are shown.
+const SECTIONS: [&str; 4] = ["totals", "index", "rules", "events"];
+
+/// # Format
+/// `INVAL.STATS [section ...] | RESET`
+#[derive(Debug)]
+pub enum Stats {
+    /// Show these sections.
+    Show(Vec<&'static str>),
+    /// Set all counters to nothing.
+    Reset,
+}
+
+impl Stats {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// A section that is none.
+    pub fn parse(args: &mut Args) -> Result<Self> {
+        if args.keyword("RESET") {
+            args.finish()?;
+            return Ok(Self::Reset);
+        }
+        let mut wanted = vec![];
+        while !args.is_done() {
+            match SECTIONS.iter().find(|section| args.keyword(section)) {
+                Some(section) => wanted.push(*section),
+                None => args.finish()?,
+            }
+        }
+        Ok(Self::Show(if wanted.is_empty() { SECTIONS.to_vec() } else { wanted }))
+    }
+
+    /// Shows or resets.
+    ///
+    /// # Errors
+    /// None.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        let wanted = match self {
+            Self::Reset => {
+                server.state(|state| state.stats.reset());
+                return Ok(Reply::OK);
+            }
+            Self::Show(wanted) => wanted,
+        };
+        let deferred = server.deferred();
+        Ok(server.state(|state| {
+            let show = |section: &&str| {
+                let reply = match *section {
+                    "totals" => totals(state),
+                    "index" => index(state, deferred),
+                    "rules" => rows(&state.stats.rules),
+                    _ => rows(&state.stats.per_event),
+                };
+                (section.as_bytes().to_vec(), reply)
+            };
+            Reply::Map(wanted.iter().map(show).collect())
+        }))
+    }
+}
+
+fn totals(state: &State) -> Reply {
+    let stats = &state.stats;
+    let Reply::Map(mut fields) = row(&stats.all) else { return Reply::Null };
+    let counters = [
+        ("events", stats.events),
+        ("events_unmatched", stats.events_unmatched),
+        ("purges", stats.purges),
+        ("dry_runs", stats.dry_runs),
+        ("errors", stats.errors),
+        ("keys_refused", stats.keys_refused),
+        ("warm_failed", stats.warm_failed),
+    ];
+    fields.extend(counters.map(|(name, value)| (name.as_bytes().to_vec(), Reply::count(value))));
+    Reply::Map(fields)
+}
+
+fn index(state: &State, deferred: u64) -> Reply {
+    let (keys, tags, edges) = state.sizes();
+    Reply::map([
+        ("keys", Reply::count(keys)),
+        ("tags", Reply::count(tags)),
+        ("tagged", Reply::count(edges)),
+        ("rules", Reply::count(state.rules.len())),
+        ("complete", Reply::flag(!state.index.incomplete)),
+        ("scanned", Reply::count(state.index.scanned)),
+        ("expected", Reply::count(state.index.expected)),
+        ("dead_names", Reply::count(state.stats.dead_names)),
+        ("changes_deferred", Reply::count(deferred)),
+    ])
+}
+
+fn rows(rows: &BTreeMap<String, Row>) -> Reply {
+    Reply::Map(rows.iter().map(|(name, of)| (name.clone().into_bytes(), row(of))).collect())
+}
+
+fn row(row: &Row) -> Reply {
+    Reply::map([
+        ("runs", Reply::count(row.runs)),
+        ("empty_runs", Reply::count(row.empty_runs)),
+        ("keys_matched", Reply::count(row.keys.matched)),
+        ("keys_deleted", Reply::count(row.keys.deleted)),
+        ("keys_absent", Reply::count(row.keys.absent)),
+        ("keys_warmed", Reply::count(row.keys.warmed)),
+        ("last_ms", Reply::count(row.last_ms)),
+        ("resolve_micros", times(&row.resolve)),
+        ("delete_micros", times(&row.delete)),
+    ])
+}
+
+fn times(times: &Times) -> Reply {
+    Reply::map([
+        ("mean", Reply::Double((times.mean() * 10.0).round() / 10.0)),
+        ("p50", Reply::count(times.percentile(50.0))),
+        ("p95", Reply::count(times.percentile(95.0))),
+        ("p99", Reply::count(times.percentile(99.0))),
+        ("max", Reply::count(times.max())),
+    ])
+}

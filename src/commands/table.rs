@@ -1,0 +1,335 @@
+//! Every command: its syntax, its place in the server's books, and what runs it.
+
+use super::args::Args;
+use super::event::Event;
+use super::explain::Explain;
+use super::purge::Purge;
+use super::reply::Reply;
+use super::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
+use super::stats::Stats;
+use super::tags::{CardTag, Edit, EditTags, GetTags, KeysOfTags, ListTags};
+use crate::domain::error::Result;
+use crate::server::Server;
+
+/// What a command does with the key that is its first argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    /// There is no key among its arguments.
+    None,
+    /// Reads what is known of it.
+    Read,
+    /// Changes what is known of it, not its value.
+    Write,
+}
+
+/// A command, or a subcommand of a container.
+pub struct Spec {
+    /// As users write it.
+    pub name: &'static str,
+    /// The subcommand of a container such as `INVAL.RULE`.
+    pub sub: Option<&'static str>,
+    /// The arguments; the source of usage errors, `HELP` and `COMMAND DOCS`.
+    pub syntax: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// In O notation.
+    pub complexity: &'static str,
+    /// Command flags of the module API.
+    pub flags: &'static str,
+    /// ACL categories, where the server takes them from modules (7.2 and later).
+    pub categories: &'static str,
+    /// The key among the arguments.
+    pub key: KeyUse,
+    /// Parses and runs.
+    pub run: fn(&mut Args, &mut Server) -> Result<Reply>,
+}
+
+impl Spec {
+    /// Name, subcommand and arguments.
+    pub fn usage(&self) -> String {
+        let words = [Some(self.name), self.sub, Some(self.syntax)];
+        words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The command that these words call, and how many of them are its name.
+pub fn find(words: &[&[u8]]) -> Option<(&'static Spec, usize)> {
+    let is = |at: usize, name: &str| {
+        words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    TABLE.iter().filter(|spec| is(0, spec.name)).find_map(|spec| match spec.sub {
+        None => Some((spec, 1)),
+        Some(sub) => is(1, sub).then_some((spec, 2)),
+    })
+}
+
+const TAG_WRITE: &str = "keyspace write fast";
+const TAG_READ: &str = "keyspace read";
+const RULE_WRITE: &str = "admin dangerous write";
+const RULE_READ: &str = "read";
+
+/// All commands. Containers come before their subcommands' first use of the name.
+pub static TABLE: &[Spec] = &[
+    Spec {
+        name: "TAG.SET",
+        sub: None,
+        syntax: "key tag [tag ...]",
+        summary: "Makes the tags of a live key exactly these; replies with their number, 0 when there is no such key.",
+        complexity: "O(T) where T is the number of tags the key has and gets.",
+        flags: "write deny-oom fast",
+        categories: TAG_WRITE,
+        key: KeyUse::Write,
+        run: |args, server| EditTags::parse(args, Edit::Set)?.run(server),
+    },
+    Spec {
+        name: "TAG.ADD",
+        sub: None,
+        syntax: "key tag [tag ...]",
+        summary: "Adds tags to a live key; replies with the number added.",
+        complexity: "O(T) where T is the number of tags the key has and gets.",
+        flags: "write deny-oom fast",
+        categories: TAG_WRITE,
+        key: KeyUse::Write,
+        run: |args, server| EditTags::parse(args, Edit::Add)?.run(server),
+    },
+    Spec {
+        name: "TAG.REM",
+        sub: None,
+        syntax: "key tag [tag ...]",
+        summary: "Takes tags off a key; replies with the number taken off.",
+        complexity: "O(T) where T is the number of tags the key has.",
+        flags: "write fast",
+        categories: TAG_WRITE,
+        key: KeyUse::Write,
+        run: |args, server| EditTags::parse(args, Edit::Remove)?.run(server),
+    },
+    Spec {
+        name: "TAG.GET",
+        sub: None,
+        syntax: "key",
+        summary: "The tags of a key, sorted.",
+        complexity: "O(T log T) where T is the number of tags of the key.",
+        flags: "readonly fast",
+        categories: TAG_READ,
+        key: KeyUse::Read,
+        run: |args, server| GetTags::parse(args)?.run(server),
+    },
+    Spec {
+        name: "TAG.KEYS",
+        sub: None,
+        syntax: "[ANY | ALL] tag [tag ...] [NOT tag [tag ...]] [CURSOR cursor] [COUNT n]",
+        summary: "The keys that carry any or all of the tags, and none of those after NOT; in pages when CURSOR or COUNT is given.",
+        complexity: "O(M) where M is the number of members looked at.",
+        flags: "readonly",
+        categories: TAG_READ,
+        key: KeyUse::None,
+        run: |args, server| KeysOfTags::parse(args)?.run(server),
+    },
+    Spec {
+        name: "TAG.CARD",
+        sub: None,
+        syntax: "tag",
+        summary: "How many keys carry a tag.",
+        complexity: "O(1)",
+        flags: "readonly fast",
+        categories: TAG_READ,
+        key: KeyUse::None,
+        run: |args, server| CardTag::parse(args)?.run(server),
+    },
+    Spec {
+        name: "TAG.LIST",
+        sub: None,
+        syntax: "[MATCH glob] [CURSOR cursor] [COUNT n]",
+        summary: "The tags that have keys: all of them sorted, or in pages when CURSOR or COUNT is given.",
+        complexity: "O(N log N) where N is the number of tags looked at.",
+        flags: "readonly",
+        categories: TAG_READ,
+        key: KeyUse::None,
+        run: |args, server| ListTags::parse(args)?.run(server),
+    },
+    Spec {
+        name: "TAG.HELP",
+        sub: None,
+        syntax: "",
+        summary: "This list.",
+        complexity: "O(1)",
+        flags: "readonly fast allow-stale",
+        categories: "",
+        key: KeyUse::None,
+        run: |args, _| help(args, |spec| spec.name.starts_with("TAG.")),
+    },
+    Spec {
+        name: "INVAL.EVENT",
+        sub: None,
+        syntax: "type [json] [DRYRUN] [KEYS]",
+        summary: "Runs the rules of an event: the keys they name are gone when it replies.",
+        complexity: "O(M) where M is the number of keys matched and of names looked at.",
+        flags: "write",
+        categories: "keyspace write",
+        key: KeyUse::None,
+        run: |args, server| Event::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.PURGE",
+        sub: None,
+        syntax: "<KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] | GLOB glob | PREFIX prefix | REGEX regex> [DRYRUN] [LIMIT n] [KEYS]",
+        summary: "Deletes keys by name, tag, glob, prefix or regex.",
+        complexity: "O(M) where M is the number of keys matched and of names looked at.",
+        flags: "write",
+        categories: "keyspace write",
+        key: KeyUse::None,
+        run: |args, server| Purge::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.EXPLAIN",
+        sub: None,
+        syntax: "<EVENT type [json] | PURGE target [argument ...]>",
+        summary: "What an event or a purge would hit, target by target; changes nothing.",
+        complexity: "As the command that is explained, without the deletions.",
+        flags: "readonly",
+        categories: "keyspace read",
+        key: KeyUse::None,
+        run: |args, server| Explain::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("SET"),
+        syntax: "name json",
+        summary: "Sets a rule from its JSON document, in place of the one with its name.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "write deny-oom",
+        categories: RULE_WRITE,
+        key: KeyUse::None,
+        run: |args, server| SetRule::parse_set(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("ADD"),
+        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [WHEN condition] [PRIORITY priority] [WARM] [DESC text]",
+        summary: "Adds a rule without writing JSON.",
+        complexity: "O(L) where L is the length of the arguments.",
+        flags: "write deny-oom",
+        categories: RULE_WRITE,
+        key: KeyUse::None,
+        run: |args, server| SetRule::parse_add(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("GET"),
+        syntax: "name",
+        summary: "The document of a rule, field by field.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "readonly",
+        categories: RULE_READ,
+        key: KeyUse::None,
+        run: |args, server| GetRule::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("DEL"),
+        syntax: "name [name ...]",
+        summary: "Deletes rules; replies with the number deleted.",
+        complexity: "O(N) where N is the number of names.",
+        flags: "write",
+        categories: RULE_WRITE,
+        key: KeyUse::None,
+        run: |args, server| DelRules::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("LIST"),
+        syntax: "[event]",
+        summary: "All rules, or those of an event in order of work.",
+        complexity: "O(N) where N is the number of rules.",
+        flags: "readonly",
+        categories: RULE_READ,
+        key: KeyUse::None,
+        run: |args, server| ListRules::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("LOAD"),
+        syntax: "json [REPLACE]",
+        summary: "Checks a document of rules whole, then swaps it in, beside the others or in place of all; or names every error and changes nothing.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "write deny-oom",
+        categories: RULE_WRITE,
+        key: KeyUse::None,
+        run: |args, server| LoadRules::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("DUMP"),
+        syntax: "",
+        summary: "All rules as one JSON document that LOAD reads.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "readonly",
+        categories: RULE_READ,
+        key: KeyUse::None,
+        run: rule::dump,
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("ENABLE"),
+        syntax: "name [name ...]",
+        summary: "Switches rules on; replies with the number that changed.",
+        complexity: "O(N) where N is the number of names.",
+        flags: "write",
+        categories: RULE_WRITE,
+        key: KeyUse::None,
+        run: |args, server| SwitchRules::parse(args, true)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("DISABLE"),
+        syntax: "name [name ...]",
+        summary: "Switches rules off; replies with the number that changed.",
+        complexity: "O(N) where N is the number of names.",
+        flags: "write",
+        categories: RULE_WRITE,
+        key: KeyUse::None,
+        run: |args, server| SwitchRules::parse(args, false)?.run(server),
+    },
+    Spec {
+        name: "INVAL.RULE",
+        sub: Some("HELP"),
+        syntax: "",
+        summary: "This list.",
+        complexity: "O(1)",
+        flags: "readonly fast allow-stale",
+        categories: "",
+        key: KeyUse::None,
+        run: |args, _| help(args, |spec| spec.name == "INVAL.RULE"),
+    },
+    Spec {
+        name: "INVAL.STATS",
+        sub: None,
+        syntax: "[RESET | section [section ...]]",
+        summary: "Counters and times in total, by rule and by event; RESET sets them to nothing.",
+        complexity: "O(N) where N is the number of rules and events counted.",
+        flags: "readonly allow-stale",
+        categories: "read",
+        key: KeyUse::None,
+        run: |args, server| Stats::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.HELP",
+        sub: None,
+        syntax: "",
+        summary: "This list.",
+        complexity: "O(1)",
+        flags: "readonly fast allow-stale",
+        categories: "",
+        key: KeyUse::None,
+        run: |args, _| help(args, |_| true),
+    },
+];
+
+fn help(args: &mut Args, wanted: fn(&Spec) -> bool) -> Result<Reply> {
+    args.finish()?;
+    let lines = TABLE
+        .iter()
+        .filter(|spec| wanted(spec))
+        .flat_map(|spec| [Reply::text(spec.usage()), Reply::text(format!("    {}", spec.summary))]);
+    Ok(Reply::Array(lines.collect()))
+}

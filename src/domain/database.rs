@@ -1,0 +1,188 @@
+//! One database: its live keys and their tags.
+//!
+//! Always true: only live keys carry tags.
+
+use super::key_table::{KeyId, KeyTable};
+use super::tag_store::{TagId, TagStore};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Database {
+    /// The live keys.
+    pub keys: KeyTable,
+    /// Their tags.
+    pub tags: TagStore,
+}
+
+impl Database {
+    /// A key was created, or replaced by another: it starts without tags.
+    pub fn created(&mut self, name: &[u8]) {
+        let (id, new) = self.keys.insert(name);
+        if !new {
+            self.tags.clear(id);
+        }
+    }
+
+    /// A key was seen to be there; what is known of it stays.
+    pub fn seen(&mut self, name: &[u8]) {
+        self.keys.insert(name);
+    }
+
+    /// A key is gone, and all that is known of it.
+    pub fn removed(&mut self, name: &[u8]) -> bool {
+        match self.keys.remove(name) {
+            Some(id) => {
+                self.tags.clear(id);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The tags of a key; none when it has none or is not known.
+    pub fn tags_of(&self, name: &[u8]) -> Vec<Vec<u8>> {
+        let Some(id) = self.keys.find(name) else { return vec![] };
+        self.tags.tags_of(id).map(|tag| self.tags.name(tag).to_vec()).collect()
+    }
+
+    /// Makes the tags of a live key exactly these. Gives the number it has then; `None` when
+    /// the key is not known.
+    pub fn set_tags<'a>(
+        &mut self,
+        name: &[u8],
+        tags: impl Iterator<Item = &'a [u8]>,
+    ) -> Option<usize> {
+        let id = self.keys.find(name)?;
+        self.tags.clear(id);
+        for tag in tags {
+            self.tags.add(id, tag);
+        }
+        Some(self.tags.tags_of(id).len())
+    }
+
+    /// The keys of a tag expression, each once.
+    pub fn select(&self, wanted: &TagExpression) -> Vec<KeyId> {
+        let find = |names: &[Vec<u8>]| -> Vec<Option<TagId>> {
+            names.iter().map(|name| self.tags.find(name)).collect()
+        };
+        let tags = find(&wanted.tags);
+        let not: Vec<TagId> = find(&wanted.not).into_iter().flatten().collect();
+        let excluded = |key: KeyId| not.iter().any(|tag| self.tags.has(key, *tag));
+        if wanted.all {
+            let Some(tags) = tags.into_iter().collect::<Option<Vec<TagId>>>() else {
+                return vec![];
+            };
+            let smallest = tags.iter().min_by_key(|tag| self.tags.keys_of(**tag).len());
+            let candidates = smallest.map_or(&[][..], |tag| self.tags.keys_of(*tag));
+            let carries_all = |key: KeyId| tags.iter().all(|tag| self.tags.has(key, *tag));
+            candidates.iter().copied().filter(|key| carries_all(*key) && !excluded(*key)).collect()
+        } else {
+            let tags: Vec<TagId> = tags.into_iter().flatten().collect();
+            let mut keys = vec![];
+            for (at, tag) in tags.iter().enumerate() {
+                let earlier = tags.get(..at).unwrap_or_default();
+                let first_here = |key: KeyId| !earlier.iter().any(|tag| self.tags.has(key, *tag));
+                let members = self.tags.keys_of(*tag).iter().copied();
+                keys.extend(members.filter(|key| first_here(*key) && !excluded(*key)));
+            }
+            keys
+        }
+    }
+
+    /// The first broken invariant.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.keys.check()?;
+        self.tags.check()?;
+        let live: std::collections::HashSet<KeyId> = self.keys.ids().collect();
+        for (_, name, _) in self.tags.slots_from(0) {
+            let Some(tag) = self.tags.find(name) else { continue };
+            if self.tags.keys_of(tag).iter().any(|key| !live.contains(key)) {
+                return Err(format!("tag '{}' holds a key that is not live", name.escape_ascii()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keys that carry any, or all, of some tags, and none of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagExpression {
+    /// Whether all of `tags` are asked for, or any.
+    pub all: bool,
+    /// At least one.
+    pub tags: Vec<Vec<u8>>,
+    /// Keys with one of these are left out.
+    pub not: Vec<Vec<u8>>,
+}
+
+impl TagExpression {
+    /// As commands write it: `ALL a b NOT c`.
+    pub fn to_text(&self) -> Vec<u8> {
+        let mut words: Vec<&[u8]> = if self.all { vec![b"ALL"] } else { vec![] };
+        words.extend(self.tags.iter().map(Vec::as_slice));
+        if !self.not.is_empty() {
+            words.push(b"NOT");
+            words.extend(self.not.iter().map(Vec::as_slice));
+        }
+        words.join(&b' ')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn tags(of: &[&[u8]]) -> Vec<Vec<u8>> {
+        of.iter().map(|tag| tag.to_vec()).collect()
+    }
+
+    #[test]
+    fn a_replaced_key_starts_without_tags_and_a_seen_one_keeps_them() {
+        let mut database = Database::default();
+        database.created(b"k");
+        assert_eq!(database.set_tags(b"k", [&b"a"[..], b"b", b"a"].into_iter()), Some(2));
+        database.seen(b"k");
+        assert_eq!(database.tags_of(b"k"), tags(&[b"a", b"b"]));
+        database.created(b"k");
+        assert_eq!(database.tags_of(b"k"), tags(&[]));
+        assert_eq!(database.set_tags(b"gone", [&b"a"[..]].into_iter()), None);
+        assert!(database.tags.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn a_tag_expression_equals_a_filter(
+            edges in prop::collection::vec((0..10_u8, 0..5_u8), 0..40),
+            all: bool,
+            wanted in prop::collection::vec(0..6_u8, 1..4),
+            not in prop::collection::vec(0..6_u8, 0..3),
+        ) {
+            let mut database = Database::default();
+            let mut model: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
+            for (key, tag) in edges {
+                database.seen(&[key]);
+                let id = database.keys.find(&[key]).unwrap();
+                database.tags.add(id, &[tag]);
+                model.entry(key).or_default().insert(tag);
+            }
+            let expected: Vec<u8> = model.iter().filter(|(_, tags)| {
+                let hit = |tag| tags.contains(tag);
+                (if all { wanted.iter().all(hit) } else { wanted.iter().any(hit) }) && !not.iter().any(hit)
+            }).map(|(key, _)| *key).collect();
+            let expression = TagExpression {
+                all,
+                tags: wanted.iter().map(|tag| vec![*tag]).collect(),
+                not: not.iter().map(|tag| vec![*tag]).collect(),
+            };
+            let mut found: Vec<u8> = database.select(&expression).into_iter().map(|id| database.keys.name(id)[0]).collect();
+            found.sort_unstable();
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(database.check(), Ok(()));
+        }
+    }
+}

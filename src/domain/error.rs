@@ -1,0 +1,316 @@
+//! One error type; each message says what, where and how to mend it.
+//!
+//! Messages are for a RESP error line: the edge makes them ASCII and puts `ERR ` before them.
+
+use std::fmt;
+
+use super::name::Shown;
+
+/// What the domain and the commands give back.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What was wrong with a request. Whoever sees one has changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "fields are the words of the message below")]
+pub enum Error {
+    // Names and sizes.
+    /// A name of nothing.
+    EmptyName { what: &'static str },
+    /// A name beyond its limit.
+    NameTooLong { what: &'static str, bytes: usize, limit: usize },
+    /// Text was needed.
+    NotUtf8 { what: &'static str, name: Vec<u8> },
+    /// More of something than its limit.
+    TooMany { what: &'static str, count: usize, limit: usize },
+    /// A key of the module itself.
+    OwnKey { key: Vec<u8> },
+    /// A key outside the fence.
+    OutsideFence { key: Vec<u8>, fence: String },
+
+    // JSON.
+    /// Not JSON.
+    Json { what: &'static str, line: usize, column: usize, why: String },
+    /// A payload that is no object.
+    PayloadNotObject { found: &'static str },
+    /// A payload beyond its limit.
+    PayloadTooLarge { bytes: usize, limit: usize },
+    /// `affectedCaches` is no list of strings.
+    BadAffectedCaches { found: &'static str },
+
+    // Patterns and templates.
+    /// A glob whose `[` is not closed.
+    UnclosedClass { glob: Vec<u8>, at: usize },
+    /// A pattern beyond its limit.
+    PatternTooLong { bytes: usize, limit: usize },
+    /// A regex that does not parse.
+    RegexSyntax { regex: String, why: String },
+    /// A regex that compiles to too much.
+    RegexTooLarge { regex: String, limit: usize },
+    /// A placeholder that is not closed.
+    UnclosedPlaceholder { template: String, at: usize },
+    /// A `}` without its `{`.
+    LoneBrace { template: String },
+    /// Braces around something that is no path.
+    BadPlaceholder { template: String, body: String },
+    /// A placeholder without a value.
+    MissingField { template: String, field: String },
+    /// A placeholder whose value is no name.
+    FieldNotScalar { template: String, field: String, found: &'static str },
+
+    // Rules.
+    /// A document beyond its limit.
+    DocumentTooLarge { bytes: usize, limit: usize },
+    /// A document that holds no rules.
+    DocumentNotRules { found: &'static str },
+    /// A field of a rule is unknown or of the wrong type.
+    RuleField { why: String },
+    /// A rule without an event.
+    MissingEventType,
+    /// A rule without targets.
+    NoTargets,
+    /// A priority that is none.
+    BadPriority { found: String },
+    /// A condition that does not parse.
+    ConditionSyntax { condition: String, at: usize, found: String, expected: String },
+    /// The document and the command name different rules.
+    RuleNameDiffers { given: String, written: String },
+    /// Two rules of one name in one document.
+    DuplicateRule { at: usize, rule: String },
+    /// A rule of that name exists.
+    RuleExists { rule: String },
+    /// No rule of that name.
+    NoSuchRule { rule: String },
+    /// Something in a rule.
+    InRule { rule: String, error: Box<Error> },
+    /// Something in the rule at a position of a document.
+    AtIndex { at: usize, error: Box<Error> },
+    /// Everything wrong with a document.
+    Many { errors: Vec<Error> },
+    /// Something in a fence.
+    InFence { entry: String, error: Box<Error> },
+
+    // Commands.
+    /// The arguments do not fit the command.
+    Usage { found: String, syntax: String },
+    /// A number was needed.
+    NotANumber { what: &'static str, found: Vec<u8> },
+    /// A cursor that no reply gave.
+    BadCursor { found: Vec<u8> },
+
+    // The server.
+    /// The caller may not delete a key.
+    NoPermission { user: String, key: Vec<u8> },
+    /// The server refused a deletion.
+    DeletionRefused { deleted: u64, planned: u64, why: String },
+    /// A caught panic left the state in doubt.
+    Suspect,
+}
+
+impl Error {
+    /// A JSON error with its place.
+    pub fn json(what: &'static str, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let why = text.split(" at line ").next().unwrap_or_default().to_owned();
+        Self::Json { what, line: error.line(), column: error.column(), why }
+    }
+
+    /// The first word of the RESP error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoPermission { .. } => "NOPERM",
+            _ => "ERR",
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyName { what } => write!(f, "empty {what}; give it at least one byte"),
+            Self::NameTooLong { what, bytes, limit } => {
+                write!(
+                    f,
+                    "{what} of {bytes} bytes is longer than the limit of {limit}; use a shorter one"
+                )
+            }
+            Self::NotUtf8 { what: "regex", name } => {
+                write!(f, "regex '{}' is not UTF-8; a byte is written \\xNN", Shown(name))
+            }
+            Self::NotUtf8 { what, name } => {
+                write!(f, "{what} '{}' is not UTF-8; send it as text", Shown(name))
+            }
+            Self::TooMany { what, count, limit } => {
+                write!(f, "{count} {what} are more than the limit of {limit}; split them up")
+            }
+            Self::OwnKey { key } => {
+                write!(
+                    f,
+                    "key '{}' belongs to the module; keys under 'inval:' are never tagged or purged",
+                    Shown(key)
+                )
+            }
+            Self::OutsideFence { key, fence } => {
+                write!(
+                    f,
+                    "key '{}' is outside inval.fence '{}'; widen it with CONFIG SET inval.fence",
+                    Shown(key),
+                    Shown(fence.as_bytes())
+                )
+            }
+
+            Self::Json { what, line, column, why } => {
+                write!(f, "{what} is not valid JSON at line {line} column {column}: {why}")
+            }
+            Self::PayloadNotObject { found } => {
+                write!(
+                    f,
+                    "payload is {found}, not a JSON object; send for example '{{\"userId\":\"42\"}}'"
+                )
+            }
+            Self::PayloadTooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "payload of {bytes} bytes is larger than the limit of {limit}; send only the fields that rules use"
+                )
+            }
+            Self::BadAffectedCaches { found } => {
+                write!(
+                    f,
+                    "affectedCaches holds {found}; send an array of key names and globs, all strings"
+                )
+            }
+
+            Self::UnclosedClass { glob, at } => write!(
+                f,
+                "unclosed '[' at byte {at} of glob '{}'; close it with ']', or write '\\[' for the character itself",
+                Shown(glob)
+            ),
+            Self::PatternTooLong { bytes, limit } => {
+                write!(
+                    f,
+                    "pattern of {bytes} bytes is longer than the limit of {limit}; use a shorter pattern, or tags"
+                )
+            }
+            Self::RegexSyntax { regex, why } => write!(
+                f,
+                "regex '{}': {why}; to match a special character itself, put '\\' before it",
+                Shown(regex.as_bytes())
+            ),
+            Self::RegexTooLarge { regex, limit } => write!(
+                f,
+                "regex '{}' is larger than {limit} bytes when compiled; use smaller repetitions",
+                Shown(regex.as_bytes())
+            ),
+            Self::UnclosedPlaceholder { template, at } => write!(
+                f,
+                "unclosed '{{' at byte {at} of '{template}'; close the placeholder with '}}', or write '{{{{' for a literal brace"
+            ),
+            Self::LoneBrace { template } => {
+                write!(f, "lone '}}' in '{template}'; write '}}}}' for a literal brace")
+            }
+            Self::BadPlaceholder { template, body } => write!(
+                f,
+                "'{{{body}}}' in '{template}' is not a placeholder; write a field path such as {{userId}}, {{product.id}} or {{tags[0]}}, or '{{{{' and '}}}}' for literal braces"
+            ),
+            Self::MissingField { template, field } => write!(
+                f,
+                "'{template}' needs the field '{field}', which the payload lacks; add it to the payload or give a default: {{{field}|none}}"
+            ),
+            Self::FieldNotScalar { template, field, found } => write!(
+                f,
+                "'{template}' takes the field '{field}', which is {found}; only a string, number or boolean can be part of a key"
+            ),
+
+            Self::DocumentTooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "rule document of {bytes} bytes is larger than the limit of {limit}; load it in parts"
+                )
+            }
+            Self::DocumentNotRules { found } => write!(
+                f,
+                "rule document is {found}; send one rule object, an array of them, or {{\"rules\": [...]}}"
+            ),
+            Self::RuleField { why } => write!(f, "bad rule: {why}"),
+            Self::MissingEventType => {
+                write!(
+                    f,
+                    "no \"eventType\"; name the event, or a glob over events such as \"order.*\""
+                )
+            }
+            Self::NoTargets => {
+                write!(
+                    f,
+                    "no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
+                )
+            }
+            Self::BadPriority { found } => {
+                write!(f, "priority '{found}' is not one of high, medium, low")
+            }
+            Self::ConditionSyntax { condition, at, found, expected } => {
+                let found = match found.as_str() {
+                    "" => "the end".to_owned(),
+                    word => format!("'{word}'"),
+                };
+                write!(
+                    f,
+                    "condition '{condition}': expected {expected}, found {found}, at byte {at}"
+                )
+            }
+            Self::RuleNameDiffers { given, written } => write!(
+                f,
+                "the document names the rule '{written}', the command '{given}'; leave \"name\" out or make them equal"
+            ),
+            Self::DuplicateRule { at, rule } => {
+                write!(
+                    f,
+                    "rules[{at}]: rule '{rule}' appears twice; give each rule its own \"name\""
+                )
+            }
+            Self::RuleExists { rule } => {
+                write!(f, "rule '{rule}' exists; change it with INVAL.RULE SET, or delete it first")
+            }
+            Self::NoSuchRule { rule } => {
+                write!(f, "no rule '{rule}'; INVAL.RULE LIST shows their names")
+            }
+            Self::InRule { rule, error } => write!(f, "rule '{rule}': {error}"),
+            Self::AtIndex { at, error } => write!(f, "rules[{at}]: {error}"),
+            Self::Many { errors } => {
+                for (at, error) in errors.iter().enumerate() {
+                    write!(f, "{}{error}", if at == 0 { "" } else { " | " })?;
+                }
+                Ok(())
+            }
+            Self::InFence { entry, error } => write!(f, "inval.fence entry '{entry}': {error}"),
+
+            Self::Usage { found, syntax } => write!(f, "{found}; usage: {syntax}"),
+            Self::NotANumber { what, found } => {
+                write!(
+                    f,
+                    "{what} '{}' is not a whole number from 0 to 9223372036854775807",
+                    Shown(found)
+                )
+            }
+            Self::BadCursor { found } => {
+                write!(f, "cursor '{}' is not one that a reply gave; start with 0", Shown(found))
+            }
+
+            Self::NoPermission { user, key } => write!(
+                f,
+                "user '{user}' may not delete key '{}'; nothing was deleted; grant the key with ACL SETUSER, or narrow the request",
+                Shown(key)
+            ),
+            Self::DeletionRefused { deleted, planned, why } => write!(
+                f,
+                "the server refused UNLINK after {deleted} of {planned} keys: {why}; send the command again when it is mended"
+            ),
+            Self::Suspect => write!(
+                f,
+                "the module's state is suspect after an internal error; restart the server and report the lines with 'inval: panic' in its log"
+            ),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What really happened to a plan. Reply, statistics and log are made from it and agree.
+
+use super::plan::Plan;
+
+/// See the module. Times are in microseconds of a monotonic clock.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Per position in [`Plan::rules`].
+    pub per_rule: Vec<Count>,
+    /// Over all.
+    pub total: Count,
+    /// Keys named outside the fence.
+    pub refused: u64,
+    /// Keys that matched and were left by the limit.
+    pub left_by_limit: u64,
+    /// Warm entries that could not be written.
+    pub warm_failed: u64,
+    /// Index entries whose key was gone without a word.
+    pub dead_names: u64,
+    /// Whether nothing was to be deleted, only counted.
+    pub dry_run: bool,
+    /// Whether the walk over the keyspace was still under way.
+    pub index_incomplete: bool,
+    /// Time to find the keys.
+    pub resolve_micros: u64,
+    /// Time to check, delete and queue them.
+    pub delete_micros: u64,
+    /// Positions of the names that were there and went; `None` means all of them.
+    pub gone: Option<Vec<bool>>,
+}
+
+/// Keys, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// In the plan.
+    pub matched: u64,
+    /// Deleted by us.
+    pub deleted: u64,
+    /// Gone before we came: expired, or the index was wrong.
+    pub absent: u64,
+    /// Queued for warming.
+    pub warmed: u64,
+}
+
+impl Outcome {
+    /// An outcome in which nothing has happened yet.
+    pub fn of(plan: &Plan) -> Self {
+        let mut outcome = Self {
+            per_rule: vec![Count::default(); plan.rules.len()],
+            refused: plan.refused,
+            left_by_limit: plan.matched - plan.names.len() as u64,
+            ..Self::default()
+        };
+        for at in 0..plan.names.len() {
+            outcome.count(plan, at, |count| count.matched += 1);
+        }
+        outcome
+    }
+
+    /// Counts something about the name at `at`, for its rule and in total.
+    pub fn count(&mut self, plan: &Plan, at: usize, change: impl Fn(&mut Count)) {
+        let target = plan.taken_by.get(at).and_then(|target| plan.targets.get(*target as usize));
+        if let Some(count) = target.and_then(|target| self.per_rule.get_mut(target.rule)) {
+            change(count);
+        }
+        change(&mut self.total);
+    }
+
+    /// Whether the name at `at` was there and went.
+    pub fn is_gone(&self, at: usize) -> bool {
+        self.gone.as_ref().is_none_or(|gone| gone.get(at).copied().unwrap_or(false))
+    }
+}

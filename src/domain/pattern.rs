@@ -1,0 +1,205 @@
+//! A set of key names given by their shape: one name, a prefix, a glob or a regex.
+
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::literal::Extractor;
+use regex_syntax::hir::{Hir, Look};
+
+use super::error::{Error, Result};
+use super::glob::Glob;
+
+/// Longest regex, in bytes of source. Real patterns are under 100.
+pub const REGEX_MAX_BYTES: usize = 1024;
+
+/// Largest compiled regex, in bytes: `(a{1000}){1000}` is short and would take gigabytes.
+const REGEX_MAX_COMPILED_BYTES: usize = 1 << 20;
+
+/// A matcher of key names.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// Names that start with these bytes.
+    Prefix(Box<[u8]>),
+    /// A Redis glob over the whole name.
+    Glob(Glob),
+    /// A regular expression found anywhere in the name, unless anchored.
+    Regex {
+        /// The compiled expression.
+        regex: Regex,
+        /// What every match starts with.
+        prefix: Box<[u8]>,
+    },
+}
+
+impl Pattern {
+    /// Reads a Redis glob.
+    ///
+    /// # Errors
+    /// See [`Glob::parse`].
+    pub fn glob(source: &[u8]) -> Result<Self> {
+        Ok(Self::Glob(Glob::parse(source)?))
+    }
+
+    /// Reads a regular expression (syntax of the `regex` crate: no look-around, no back
+    /// references, time linear in the name).
+    ///
+    /// Keys are bytes, not lines of text: `.` is any byte, newline included, so that `.*`
+    /// never misses a key; `\d` and `\w` are ASCII; `(?u)` asks for Unicode.
+    ///
+    /// # Errors
+    /// Bad syntax, with what is wrong; an expression too long or too large when compiled.
+    pub fn regex(source: &[u8]) -> Result<Self> {
+        if source.len() > REGEX_MAX_BYTES {
+            return Err(Error::PatternTooLong { bytes: source.len(), limit: REGEX_MAX_BYTES });
+        }
+        let text = std::str::from_utf8(source)
+            .map_err(|_| Error::NotUtf8 { what: "regex", name: source.into() })?;
+        let regex = RegexBuilder::new(text)
+            .unicode(false)
+            .dot_matches_new_line(true)
+            .size_limit(REGEX_MAX_COMPILED_BYTES)
+            .build()
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(limit) => {
+                    Error::RegexTooLarge { regex: text.to_owned(), limit }
+                }
+                other => Error::RegexSyntax { regex: text.to_owned(), why: last_line(&other) },
+            })?;
+        Ok(Self::Regex { regex, prefix: literal_prefix(text) })
+    }
+
+    /// Whether `name` belongs to the set.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Prefix(prefix) => name.starts_with(prefix),
+            Self::Glob(glob) => glob.matches(name),
+            Self::Regex { regex, .. } => regex.is_match(name),
+        }
+    }
+
+    /// The bytes that every name of the set starts with; narrows the walk over an ordered index.
+    pub fn literal_prefix(&self) -> &[u8] {
+        match self {
+            Self::Prefix(prefix) | Self::Regex { prefix, .. } => prefix,
+            Self::Glob(glob) => glob.literal_prefix(),
+        }
+    }
+
+    /// Whether every name with the literal prefix belongs to the set: no name needs a look.
+    pub fn is_prefix(&self) -> bool {
+        match self {
+            Self::Prefix(_) => true,
+            Self::Glob(glob) => glob.is_prefix(),
+            Self::Regex { .. } => false,
+        }
+    }
+
+    /// The pattern as it was written.
+    pub fn source(&self) -> &[u8] {
+        match self {
+            Self::Prefix(prefix) => prefix,
+            Self::Glob(glob) => glob.source(),
+            Self::Regex { regex, .. } => regex.as_str().as_bytes(),
+        }
+    }
+}
+
+/// The last line of a regex error is the sentence; the lines before draw an arrow.
+fn last_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().last().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
+}
+
+/// What every match of an expression anchored at the start begins with; empty if unknown.
+fn literal_prefix(source: &str) -> Box<[u8]> {
+    let parsed = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .dot_matches_new_line(true)
+        .build()
+        .parse(source);
+    let Ok(hir) = parsed else { return Box::default() };
+    if !starts_anchored(&hir) {
+        return Box::default();
+    }
+    let literals = Extractor::new().extract(&hir);
+    literals.longest_common_prefix().unwrap_or_default().into()
+}
+
+fn starts_anchored(hir: &Hir) -> bool {
+    hir.properties().look_set_prefix().contains(Look::Start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn regexes_find_their_names_and_know_their_prefix() {
+        let rows: &[(&str, &str, &[&str], &[&str])] = &[
+            (
+                "^badges:user:.*:list$",
+                "badges:user:",
+                &["badges:user:42:list", "badges:user:a\nb:list"],
+                &["badges:user:42:list:x", "xbadges:user:42:list"],
+            ),
+            ("^passport:.*$", "passport:", &["passport:", "passport:1"], &["passports:1"]),
+            ("^custom:user:.*", "custom:user:", &["custom:user:9"], &["custom:list"]),
+            ("^(a|b)c", "", &["ac", "bcd"], &["c"]),
+            ("^(abc|abd)", "ab", &["abc", "abd"], &["abe"]),
+            ("user", "", &["x:user:y"], &["uesr"]),
+            ("^a|b", "", &["a", "xb"], &["x"]),
+            ("(?i)^ab", "", &["AB"], &["b"]),
+            ("^a?b", "", &["ab", "b"], &["c"]),
+        ];
+        for (source, prefix, hits, misses) in rows {
+            let pattern = Pattern::regex(source.as_bytes()).unwrap();
+            assert_eq!(pattern.literal_prefix(), prefix.as_bytes(), "{source}");
+            for name in *hits {
+                assert!(pattern.matches(name.as_bytes()), "{source} {name:?}");
+            }
+            for name in *misses {
+                assert!(!pattern.matches(name.as_bytes()), "{source} {name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_regex_sees_bytes_that_are_not_text() {
+        assert!(Pattern::regex(b"^a.b$").unwrap().matches(b"a\xffb"));
+        assert!(Pattern::regex("^\u{e9}".as_bytes()).unwrap().matches("\u{e9}t\u{e9}".as_bytes()));
+    }
+
+    #[test]
+    fn bad_regexes_are_refused_with_the_reason() {
+        let error = |source: &[u8]| Pattern::regex(source).unwrap_err().to_string();
+        assert_eq!(
+            error(b"^a(b"),
+            "regex '^a(b': unclosed group; to match a special character itself, put '\\' before it"
+        );
+        assert_eq!(
+            error(b"^a[b"),
+            "regex '^a[b': unclosed character class; to match a special character itself, put '\\' before it"
+        );
+        assert_eq!(
+            error(b"(a{1000}){1000}"),
+            "regex '(a{1000}){1000}' is larger than 1048576 bytes when compiled; use smaller repetitions"
+        );
+        assert_eq!(
+            error(&[b'a'; 1025]),
+            "pattern of 1025 bytes is longer than the limit of 1024; use a shorter pattern, or tags"
+        );
+        assert_eq!(error(b"\xff"), "regex '\\xff' is not UTF-8; a byte is written \\xNN");
+    }
+
+    proptest! {
+        #[test]
+        fn every_match_starts_with_the_prefix(source in "\\^?[ab.*?|()\\[\\]^$+]{0,8}", name in "[ab]{0,6}") {
+            if let Ok(pattern) = Pattern::regex(source.as_bytes())
+                && pattern.matches(name.as_bytes())
+            {
+                prop_assert!(name.as_bytes().starts_with(pattern.literal_prefix()), "{} {}", source, name);
+            }
+        }
+    }
+}

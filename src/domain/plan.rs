@@ -1,0 +1,306 @@
+//! What an event or a purge would hit, and why. Looking changes nothing.
+
+use std::collections::HashMap;
+
+use super::State;
+use super::database::Database;
+use super::key_table::KeyId;
+use super::name::{Db, NameList};
+use super::request::{Origin, PlanRule, Request};
+use super::rule::Resolved;
+
+/// How a target found its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// One look into the name table.
+    NameLookup,
+    /// The members of the tags.
+    TagMembers,
+    /// The names with the pattern's literal prefix, each matched.
+    PrefixRange,
+    /// The pattern has no literal prefix: every name, each matched.
+    WholeIndex,
+}
+
+impl Strategy {
+    /// As replies write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NameLookup => "name lookup",
+            Self::TagMembers => "tag members",
+            Self::PrefixRange => "prefix range",
+            Self::WholeIndex => "whole index",
+        }
+    }
+}
+
+/// What one target came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanTarget {
+    /// Position in [`Plan::rules`].
+    pub rule: usize,
+    /// `key`, `prefix`, `glob`, `regex` or `tag`.
+    pub kind: &'static str,
+    /// The name, pattern or tags, values put in.
+    pub text: Vec<u8>,
+    /// How the keys were found.
+    pub strategy: Strategy,
+    /// Names or members looked at.
+    pub candidates: u64,
+    /// Keys that matched, those of earlier targets too.
+    pub matches: u64,
+}
+
+/// Owned: it outlives the look at the state.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Who asked.
+    pub origin: Origin,
+    /// The database looked at.
+    pub db: Db,
+    /// In order of work.
+    pub rules: Vec<PlanRule>,
+    /// In order of work.
+    pub targets: Vec<PlanTarget>,
+    /// Each key once, in order of work.
+    pub names: NameList,
+    /// For each name, the position of the target that took it.
+    pub taken_by: Vec<u32>,
+    /// For each name, the position of the rule that wants it warmed.
+    pub warm_for: Vec<Option<u32>>,
+    /// Keys that matched, before the limit.
+    pub matched: u64,
+    /// Keys named outside the fence: never touched.
+    pub refused: u64,
+}
+
+/// Looks a request up.
+pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
+    let mixed =
+        request.rules.iter().any(|rule| rule.warm) && request.rules.iter().any(|rule| !rule.warm);
+    let mut plan = Plan {
+        origin: request.origin,
+        db,
+        rules: request.rules,
+        targets: Vec::with_capacity(request.targets.len()),
+        names: NameList::default(),
+        taken_by: vec![],
+        warm_for: vec![],
+        matched: 0,
+        refused: 0,
+    };
+    let outside =
+        |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
+    plan.refused = request.targets.iter().filter(|(_, target)| outside(target)).count() as u64;
+
+    let mut nothing = Database::default();
+    let database = state.known_database_mut(db).unwrap_or(&mut nothing);
+    database.keys.begin_plan();
+    let mut positions = HashMap::new();
+    for (rule, target) in request.targets {
+        let (strategy, candidates, ids) = find(database, &target);
+        let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
+        let warm = wants_warm.then_some(rule as u32);
+        for id in &ids {
+            if database.keys.take(*id) {
+                plan.matched += 1;
+                if request.limit.is_some_and(|limit| plan.matched > limit) {
+                    continue;
+                }
+                if mixed {
+                    positions.insert(*id, plan.names.len());
+                }
+                plan.names.push(database.keys.name(*id));
+                plan.taken_by.push(plan.targets.len() as u32);
+                plan.warm_for.push(warm);
+            } else if mixed
+                && wants_warm
+                && let Some(slot) = positions.get(id).and_then(|at| plan.warm_for.get_mut(*at))
+            {
+                // An earlier rule took the key and does not warm; this one does.
+                *slot = slot.or(warm);
+            }
+        }
+        plan.targets.push(PlanTarget {
+            rule,
+            kind: target.kind(),
+            text: target.text(),
+            strategy,
+            candidates,
+            matches: ids.len() as u64,
+        });
+    }
+    plan
+}
+
+fn find(database: &mut Database, target: &Resolved) -> (Strategy, u64, Vec<KeyId>) {
+    match target {
+        Resolved::Key(name) => {
+            let found: Vec<KeyId> = database.keys.find(name).into_iter().collect();
+            (Strategy::NameLookup, 1, found)
+        }
+        Resolved::Tag(tag) => {
+            let id = database.tags.find(tag);
+            let keys = id.map_or(&[][..], |id| database.tags.keys_of(id)).to_vec();
+            (Strategy::TagMembers, keys.len() as u64, keys)
+        }
+        Resolved::Tags(expression) => {
+            let members = |tag: &Vec<u8>| {
+                database.tags.find(tag).map_or(0, |id| database.tags.keys_of(id).len() as u64)
+            };
+            let sizes = expression.tags.iter().map(members);
+            let candidates = if expression.all { sizes.min().unwrap_or(0) } else { sizes.sum() };
+            (Strategy::TagMembers, candidates, database.select(expression))
+        }
+        Resolved::Pattern(pattern) => {
+            let prefix = pattern.literal_prefix();
+            let all = pattern.is_prefix();
+            let mut ids = vec![];
+            let looked = database.keys.walk(prefix, |id, name| {
+                if all || pattern.matches(name) {
+                    ids.push(id);
+                }
+            });
+            let strategy =
+                if prefix.is_empty() { Strategy::WholeIndex } else { Strategy::PrefixRange };
+            (strategy, looked, ids)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::Change;
+    use crate::domain::database::TagExpression;
+    use crate::domain::pattern::Pattern;
+    use crate::domain::payload::Payload;
+    use crate::domain::rule::Priority;
+    use crate::domain::rule_document::parse_one;
+
+    fn state_with(names: &[&str]) -> State {
+        let mut state = State::default();
+        for name in names {
+            state.notice(Change::Created, Db(0), name.as_bytes());
+        }
+        state
+    }
+
+    fn set(state: &mut State, json: &str) {
+        state.rules.set(parse_one(json.as_bytes(), None).unwrap());
+    }
+
+    fn plan_event(state: &mut State, event: &str, payload: &str) -> Plan {
+        let payload = Payload::parse(payload.as_bytes()).unwrap();
+        let request = Request::for_event(state, event, &payload).unwrap();
+        build(state, Db(0), request)
+    }
+
+    fn names(plan: &Plan) -> Vec<&str> {
+        plan.names.iter().map(|name| std::str::from_utf8(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_key_is_planned_once_and_credited_to_the_first_rule() {
+        let mut state = state_with(&["a:1", "a:2", "b:1", "c"]);
+        set(
+            &mut state,
+            r#"{"name":"slow","eventType":"e","cacheKeys":["a:*","c"],"priority":"low"}"#,
+        );
+        set(
+            &mut state,
+            r#"{"name":"fast","eventType":"e","patterns":["^a:1$"],"cacheKeys":["a:1"],"priority":"high"}"#,
+        );
+        let plan = plan_event(&mut state, "e", "{}");
+        assert_eq!(names(&plan), ["a:1", "a:2", "c"]);
+        assert_eq!(plan.taken_by, [0, 2, 3]);
+        assert_eq!(plan.rules[0].name.as_deref(), Some("fast"));
+        let seen: Vec<_> =
+            plan.targets.iter().map(|t| (t.kind, t.strategy, t.candidates, t.matches)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("key", Strategy::NameLookup, 1, 1),
+                ("regex", Strategy::PrefixRange, 1, 1),
+                ("glob", Strategy::PrefixRange, 2, 2),
+                ("key", Strategy::NameLookup, 1, 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rule_that_warms_is_heard_though_another_took_the_key() {
+        let mut state = state_with(&["a", "b"]);
+        set(&mut state, r#"{"name":"1","eventType":"e","cacheKeys":["a","b"],"priority":"high"}"#);
+        set(&mut state, r#"{"name":"2","eventType":"e","cacheKeys":["b"],"warmCache":true}"#);
+        let plan = plan_event(&mut state, "e", "{}");
+        assert_eq!(plan.warm_for, [None, Some(1)]);
+    }
+
+    #[test]
+    fn an_event_may_bring_its_own_list() {
+        let mut state = state_with(&["product:1", "search:a:product:1", "search:a:product:2", "x"]);
+        let payload = r#"{"affectedCaches":["product:1","search:*:product:1","gone"]}"#;
+        let plan = plan_event(&mut state, "product.updated", payload);
+        assert_eq!(names(&plan), ["product:1", "search:a:product:1"]);
+        assert_eq!(plan.rules, [PlanRule { name: None, priority: Priority::Medium, warm: false }]);
+        for bad in [
+            r#"{"affectedCaches":"x"}"#,
+            r#"{"affectedCaches":[1]}"#,
+            r#"{"affectedCaches":["a["]}"#,
+        ] {
+            let payload = Payload::parse(bad.as_bytes()).unwrap();
+            assert!(Request::for_event(&state, "e", &payload).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_missing_value_names_the_rule_and_plans_nothing() {
+        let mut state = state_with(&["u:1"]);
+        set(&mut state, r#"{"name":"r","eventType":"e","cacheKeys":["u:{id}"]}"#);
+        let error = Request::for_event(&state, "e", &Payload::default()).unwrap_err();
+        assert!(
+            error.to_string().starts_with("rule 'r': 'u:{id}' needs the field 'id'"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn limits_and_fences_are_counted() {
+        let mut state = state_with(&["a:1", "a:2", "a:3"]);
+        state.set_fence(crate::domain::fence::Fence::parse("a:").unwrap());
+        let targets = vec![
+            Resolved::Key(b"b:1".to_vec()),
+            Resolved::Key(b"inval:warm".to_vec()),
+            Resolved::Pattern(Pattern::Prefix(b"a:"[..].into())),
+        ];
+        let plan = build(&mut state, Db(0), Request::for_purge(targets, Some(2)));
+        assert_eq!((names(&plan), plan.matched, plan.refused), (vec!["a:1", "a:2"], 3, 2));
+        assert_eq!(
+            build(
+                &mut state,
+                Db(9),
+                Request::for_purge(vec![Resolved::Key(b"a:1".to_vec())], None)
+            )
+            .matched,
+            0
+        );
+    }
+
+    #[test]
+    fn tags_find_their_members() {
+        let mut state = state_with(&["a", "b", "c"]);
+        let database = state.database_mut(Db(0));
+        database.set_tags(b"a", [&b"x"[..], b"y"].into_iter());
+        database.set_tags(b"b", [&b"x"[..]].into_iter());
+        let all =
+            TagExpression { all: true, tags: vec![b"x".to_vec(), b"y".to_vec()], not: vec![] };
+        let plan = build(
+            &mut state,
+            Db(0),
+            Request::for_purge(vec![Resolved::Tags(all), Resolved::Tag(b"x".to_vec())], None),
+        );
+        assert_eq!(names(&plan), ["a", "b"]);
+        assert_eq!(plan.targets[0].candidates, 1);
+    }
+}

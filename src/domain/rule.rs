@@ -1,0 +1,352 @@
+//! A rule: when this happens, those keys are stale.
+
+use super::condition::Condition;
+use super::database::TagExpression;
+use super::error::{Error, Result};
+use super::glob::Glob;
+use super::name::OWN_PREFIX;
+use super::pattern::Pattern;
+use super::payload::Payload;
+use super::template::{Syntax, Template};
+
+/// Longest name of a rule or an event, in bytes: names are repeated in replies and statistics.
+pub const NAME_MAX_BYTES: usize = 512;
+
+/// Most targets of one rule: each is resolved while the server waits.
+pub const RULE_MAX_TARGETS: usize = 1000;
+
+/// A value of this type is valid: its templates parse, its patterns compile.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique; also the key of its statistics.
+    pub name: String,
+    /// Which events it takes.
+    pub event: EventPattern,
+    /// What it hits.
+    pub targets: Vec<Target>,
+    /// Which payloads it takes; all when absent.
+    pub when: Option<Condition>,
+    /// Orders the work of an event.
+    pub priority: Priority,
+    /// Whether each deleted key is queued for warming.
+    pub warm: bool,
+    /// Free text.
+    pub description: String,
+    /// Whether it takes part at all.
+    pub enabled: bool,
+}
+
+impl Rule {
+    /// Whether the rule takes this event.
+    pub fn takes(&self, event: &str, payload: &Payload) -> bool {
+        self.enabled
+            && self.event.matches(event)
+            && self.when.as_ref().is_none_or(|when| when.holds(payload))
+    }
+}
+
+/// High comes first; warm workers see it too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// When nothing is said.
+    #[default]
+    Medium,
+    /// After all others.
+    Low,
+}
+
+impl Priority {
+    /// As rule documents write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+
+    /// Reads `high`, `medium` or `low`, in any case.
+    ///
+    /// # Errors
+    /// Any other word.
+    pub fn parse(text: &str) -> Result<Self> {
+        [Self::High, Self::Medium, Self::Low]
+            .into_iter()
+            .find(|priority| text.eq_ignore_ascii_case(priority.as_str()))
+            .ok_or_else(|| Error::BadPriority { found: text.to_owned() })
+    }
+}
+
+/// An event name, or a glob over event names (`order.*`).
+#[derive(Clone, Debug)]
+pub struct EventPattern {
+    text: String,
+    glob: Option<Glob>,
+}
+
+impl EventPattern {
+    /// Reads an event name or glob.
+    ///
+    /// # Errors
+    /// An empty or long name, or a bad glob.
+    pub fn parse(text: &str) -> Result<Self> {
+        check_name("event", text)?;
+        let glob = match Glob::is_pattern(text.as_bytes()) {
+            true => Some(Glob::parse(text.as_bytes())?),
+            false => None,
+        };
+        Ok(Self { text: text.to_owned(), glob })
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The name itself when it is not a glob: such rules are found by hash.
+    pub fn as_exact(&self) -> Option<&str> {
+        self.glob.is_none().then_some(self.text.as_str())
+    }
+
+    /// Whether `event` is meant.
+    pub fn matches(&self, event: &str) -> bool {
+        match &self.glob {
+            Some(glob) => glob.matches(event.as_bytes()),
+            None => self.text == event,
+        }
+    }
+}
+
+/// Refuses empty and over-long names of rules and events.
+///
+/// # Errors
+/// The name is empty or longer than [`NAME_MAX_BYTES`].
+pub fn check_name(what: &'static str, name: &str) -> Result<()> {
+    match name.len() {
+        0 => Err(Error::EmptyName { what }),
+        bytes if bytes > NAME_MAX_BYTES => {
+            Err(Error::NameTooLong { what, bytes, limit: NAME_MAX_BYTES })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Which keys, as the rule writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// One key by name.
+    Key,
+    /// A Redis glob over names.
+    Glob,
+    /// A regular expression over names.
+    Regex,
+    /// All keys that carry a tag.
+    Tag,
+}
+
+impl TargetKind {
+    /// As replies write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Glob => "glob",
+            Self::Regex => "regex",
+            Self::Tag => "tag",
+        }
+    }
+
+    fn syntax(self) -> Syntax {
+        match self {
+            Self::Key | Self::Tag => Syntax::Name,
+            Self::Glob => Syntax::Glob,
+            Self::Regex => Syntax::Regex,
+        }
+    }
+}
+
+/// One entry of a rule's `cacheKeys`, `patterns` or `tags`.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// How the text is read.
+    pub kind: TargetKind,
+    /// The text.
+    pub template: Template,
+    /// The compiled pattern, when it is the same for every event.
+    standing: Option<Pattern>,
+}
+
+impl Target {
+    /// An entry of `cacheKeys`: a glob if it holds glob characters, else one key.
+    ///
+    /// # Errors
+    /// As [`Target::new`].
+    pub fn cache_key(text: &str) -> Result<Self> {
+        match Glob::is_pattern(text.as_bytes()) && !only_paths_have_brackets(text) {
+            true => Self::new(TargetKind::Glob, text),
+            false => Self::new(TargetKind::Key, text),
+        }
+    }
+
+    /// A target of a given kind.
+    ///
+    /// # Errors
+    /// A bad template or pattern, an empty text, or the module's own keys.
+    pub fn new(kind: TargetKind, text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::EmptyName { what: kind.as_str() });
+        }
+        let template = Template::parse(text, kind.syntax())?;
+        let sample = template.render_sample();
+        if kind == TargetKind::Key && sample.starts_with(OWN_PREFIX) {
+            return Err(Error::OwnKey { key: sample });
+        }
+        // Compiling the sample proves the pattern around the placeholders.
+        let pattern = compile(kind, &sample)?;
+        let standing = if template.as_constant().is_some() { pattern } else { None };
+        Ok(Self { kind, template, standing })
+    }
+
+    /// The target for one event.
+    ///
+    /// # Errors
+    /// A placeholder without a value, or a pattern that the values make too long.
+    pub fn resolve(&self, payload: &Payload) -> Result<Resolved> {
+        if let Some(pattern) = &self.standing {
+            return Ok(Resolved::Pattern(pattern.clone()));
+        }
+        let text = self.template.render(payload)?;
+        Ok(match compile(self.kind, &text)? {
+            Some(pattern) => Resolved::Pattern(pattern),
+            None if self.kind == TargetKind::Tag => Resolved::Tag(text),
+            None => Resolved::Key(text),
+        })
+    }
+}
+
+/// A target with the values of an event put in.
+#[derive(Clone, Debug)]
+pub enum Resolved {
+    /// One key by name.
+    Key(Vec<u8>),
+    /// All names of a shape.
+    Pattern(Pattern),
+    /// All keys that carry a tag.
+    Tag(Vec<u8>),
+    /// All keys of a tag expression.
+    Tags(TagExpression),
+}
+
+impl Resolved {
+    /// An entry of `affectedCaches`, the list that an event brings along: no placeholders.
+    ///
+    /// # Errors
+    /// A bad glob.
+    pub fn cache_key(text: &str) -> Result<Self> {
+        Ok(match Glob::is_pattern(text.as_bytes()) {
+            true => Self::Pattern(Pattern::glob(text.as_bytes())?),
+            false => Self::Key(text.as_bytes().to_vec()),
+        })
+    }
+
+    /// The name, pattern or tags.
+    pub fn text(&self) -> Vec<u8> {
+        match self {
+            Self::Key(text) | Self::Tag(text) => text.clone(),
+            Self::Pattern(pattern) => pattern.source().to_vec(),
+            Self::Tags(expression) => expression.to_text(),
+        }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Tag(_) | Self::Tags(_) => "tag",
+            Self::Pattern(Pattern::Prefix(_)) => "prefix",
+            Self::Pattern(Pattern::Glob(_)) => "glob",
+            Self::Pattern(Pattern::Regex { .. }) => "regex",
+        }
+    }
+}
+
+fn compile(kind: TargetKind, text: &[u8]) -> Result<Option<Pattern>> {
+    match kind {
+        TargetKind::Key | TargetKind::Tag => Ok(None),
+        TargetKind::Glob => Pattern::glob(text).map(Some),
+        TargetKind::Regex => Pattern::regex(text).map(Some),
+    }
+}
+
+/// Whether every glob character of `text` belongs to a placeholder, as in `{tags[0]}`.
+fn only_paths_have_brackets(text: &str) -> bool {
+    let mut outside = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        outside.push_str(before);
+        match after.split_once('}') {
+            Some((_, after)) => rest = after,
+            None => {
+                rest = after;
+                break;
+            }
+        }
+    }
+    outside.push_str(rest);
+    !Glob::is_pattern(outside.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of(text: &str) -> TargetKind {
+        Target::cache_key(text).unwrap().kind
+    }
+
+    #[test]
+    fn a_cache_key_with_glob_characters_is_a_glob() {
+        assert_eq!(kind_of("badges:list:all"), TargetKind::Key);
+        assert_eq!(kind_of("badges:search:*"), TargetKind::Glob);
+        assert_eq!(kind_of("user:{id}"), TargetKind::Key);
+        assert_eq!(kind_of("user:{id}:*"), TargetKind::Glob);
+        assert_eq!(kind_of("tag:{tags[0]}"), TargetKind::Key);
+        assert_eq!(kind_of("tag:{tags[0]}:?"), TargetKind::Glob);
+    }
+
+    #[test]
+    fn a_bad_pattern_is_refused_when_the_rule_is_set() {
+        let error = |kind, text| Target::new(kind, text).unwrap_err().to_string();
+        assert!(error(TargetKind::Glob, "a[{x}").contains("unclosed '['"));
+        assert!(error(TargetKind::Regex, "^a({x}").contains("unclosed group"));
+        assert!(error(TargetKind::Key, "").contains("empty"));
+        assert!(error(TargetKind::Key, "inval:warm").contains("inval:"));
+    }
+
+    #[test]
+    fn values_never_become_patterns() {
+        let payload = Payload::parse(br#"{"id":"*"}"#).unwrap();
+        let target = Target::cache_key("user:{id}:*").unwrap();
+        let Resolved::Pattern(pattern) = target.resolve(&payload).unwrap() else { panic!() };
+        assert!(pattern.matches(b"user:*:a"));
+        assert!(!pattern.matches(b"user:42:a"));
+        let Resolved::Key(key) = Target::cache_key("user:{id}").unwrap().resolve(&payload).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(key, b"user:*");
+    }
+
+    #[test]
+    fn event_globs() {
+        let matches = |pattern, event| EventPattern::parse(pattern).unwrap().matches(event);
+        assert!(matches("order.*", "order.created"));
+        assert!(!matches("order.*", "orders"));
+        assert!(matches("order", "order"));
+        assert!(!matches("order", "order.created"));
+        assert!(EventPattern::parse(&"e".repeat(513)).is_err());
+        assert!(EventPattern::parse("").is_err());
+        assert!(EventPattern::parse("a[").is_err());
+    }
+}

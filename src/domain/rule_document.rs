@@ -1,0 +1,278 @@
+//! Rules as JSON: what `INVAL.RULE SET/LOAD/DUMP` and the files of `rules/` hold.
+//!
+//! One rule is an object with the fields of [`RuleDocument`]; a document is one rule, an array
+//! of rules, or `{"rules": [...]}`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::condition::Condition;
+use super::error::{Error, Result};
+use super::payload::kind_of;
+use super::rule::{EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name};
+
+/// Largest document, in bytes: it is parsed while the server waits.
+pub const DOCUMENT_MAX_BYTES: usize = 4 << 20;
+
+/// A rule as it is written. Names in snake case are taken too.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleDocument {
+    /// The rule's name; the event type when absent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The event, or a glob over events.
+    #[serde(default, alias = "event_type")]
+    pub event_type: String,
+    /// Keys; an entry with `*`, `?` or `[` is a glob.
+    #[serde(default, alias = "cache_keys", skip_serializing_if = "Vec::is_empty")]
+    pub cache_keys: Vec<String>,
+    /// Regular expressions over key names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// A condition on the payload.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub when: String,
+    /// `high`, `medium` or `low`.
+    #[serde(default = "medium")]
+    pub priority: String,
+    /// Whether deleted keys are queued for warming.
+    #[serde(default, alias = "warm_cache")]
+    pub warm_cache: bool,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Whether the rule takes part.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn medium() -> String {
+    Priority::default().as_str().to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl RuleDocument {
+    /// Checks everything and compiles the patterns.
+    ///
+    /// # Errors
+    /// The first thing wrong, with the rule's name.
+    pub fn into_rule(self) -> Result<Rule> {
+        let name = if self.name.is_empty() { self.event_type.clone() } else { self.name.clone() };
+        let shown = name.clone();
+        self.build(name).map_err(|error| Error::InRule { rule: shown, error: Box::new(error) })
+    }
+
+    fn build(self, name: String) -> Result<Rule> {
+        if self.event_type.is_empty() {
+            return Err(Error::MissingEventType);
+        }
+        check_name("rule", &name)?;
+        let count = self.cache_keys.len() + self.patterns.len() + self.tags.len();
+        if count == 0 {
+            return Err(Error::NoTargets);
+        }
+        if count > RULE_MAX_TARGETS {
+            return Err(Error::TooMany { what: "targets", count, limit: RULE_MAX_TARGETS });
+        }
+        let keys = self.cache_keys.iter().map(|text| Target::cache_key(text));
+        let patterns = self.patterns.iter().map(|text| Target::new(TargetKind::Regex, text));
+        let tags = self.tags.iter().map(|text| Target::new(TargetKind::Tag, text));
+        Ok(Rule {
+            event: EventPattern::parse(&self.event_type)?,
+            targets: keys.chain(patterns).chain(tags).collect::<Result<_>>()?,
+            when: match self.when.as_str() {
+                "" => None,
+                text => Some(Condition::parse(text)?),
+            },
+            priority: Priority::parse(&self.priority)?,
+            warm: self.warm_cache,
+            description: self.description,
+            enabled: self.enabled,
+            name,
+        })
+    }
+
+    /// The document of a rule; `into_rule` gives the same rule back.
+    pub fn of(rule: &Rule) -> Self {
+        let texts = |wanted: &[TargetKind]| {
+            let of_kind = rule.targets.iter().filter(|target| wanted.contains(&target.kind));
+            of_kind.map(|target| target.template.source().to_owned()).collect()
+        };
+        Self {
+            name: rule.name.clone(),
+            event_type: rule.event.as_str().to_owned(),
+            cache_keys: texts(&[TargetKind::Key, TargetKind::Glob]),
+            patterns: texts(&[TargetKind::Regex]),
+            tags: texts(&[TargetKind::Tag]),
+            when: rule.when.as_ref().map(|when| when.source().to_owned()).unwrap_or_default(),
+            priority: rule.priority.as_str().to_owned(),
+            warm_cache: rule.warm,
+            description: rule.description.clone(),
+            enabled: rule.enabled,
+        }
+    }
+}
+
+/// Reads one rule; `name`, when given, is its name and the document may not say another.
+///
+/// # Errors
+/// Bad JSON with line and column, an unknown field, or a bad rule.
+pub fn parse_one(text: &[u8], name: Option<&str>) -> Result<Rule> {
+    let mut document: RuleDocument =
+        serde_json::from_value(parse_json(text)?).map_err(|error| field_error(&error))?;
+    if let Some(name) = name {
+        if !document.name.is_empty() && document.name != name {
+            return Err(Error::RuleNameDiffers { given: name.to_owned(), written: document.name });
+        }
+        document.name = name.to_owned();
+    }
+    document.into_rule()
+}
+
+/// Reads a document of any number of rules.
+///
+/// # Errors
+/// Everything that is wrong, one error per rule.
+pub fn parse_all(text: &[u8]) -> std::result::Result<Vec<Rule>, Vec<Error>> {
+    let rules =
+        list_of(parse_json(text).map_err(|error| vec![error])?).map_err(|error| vec![error])?;
+    let mut good: Vec<Rule> = vec![];
+    let mut bad = vec![];
+    for (at, value) in rules.into_iter().enumerate() {
+        let rule = serde_json::from_value::<RuleDocument>(value)
+            .map_err(|error| field_error(&error))
+            .and_then(RuleDocument::into_rule);
+        match rule {
+            Ok(rule) if good.iter().any(|other| other.name == rule.name) => {
+                bad.push(Error::DuplicateRule { at, rule: rule.name });
+            }
+            Ok(rule) => good.push(rule),
+            Err(error) => bad.push(Error::AtIndex { at, error: Box::new(error) }),
+        }
+    }
+    if bad.is_empty() { Ok(good) } else { Err(bad) }
+}
+
+/// Writes a document that [`parse_all`] reads back.
+pub fn to_json<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
+    let documents: Vec<_> = rules.map(RuleDocument::of).collect();
+    // Plain strings and booleans: there is nothing in them that could fail to serialise.
+    serde_json::to_string(&serde_json::json!({ "rules": documents })).unwrap_or_default()
+}
+
+fn parse_json(text: &[u8]) -> Result<Value> {
+    if text.len() > DOCUMENT_MAX_BYTES {
+        return Err(Error::DocumentTooLarge { bytes: text.len(), limit: DOCUMENT_MAX_BYTES });
+    }
+    serde_json::from_slice(text).map_err(|error| Error::json("rule document", &error))
+}
+
+fn list_of(document: Value) -> Result<Vec<Value>> {
+    match document {
+        Value::Array(rules) => Ok(rules),
+        Value::Object(mut fields) => match fields.remove("rules") {
+            Some(Value::Array(rules)) if fields.is_empty() => Ok(rules),
+            Some(Value::Array(_)) => {
+                let unknown = fields.keys().next().cloned().unwrap_or_default();
+                Err(Error::RuleField { why: format!("unknown field `{unknown}` beside `rules`") })
+            }
+            Some(other) => Err(Error::RuleField {
+                why: format!("`rules` is {}, expected an array of rules", kind_of(&other)),
+            }),
+            None => Ok(vec![Value::Object(fields)]),
+        },
+        other => Err(Error::DocumentNotRules { found: kind_of(&other) }),
+    }
+}
+
+fn field_error(error: &serde_json::Error) -> Error {
+    Error::RuleField { why: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: &str = r#"{"eventType":"custom-event","cacheKeys":["custom:list","custom:count"],
+        "patterns":["^custom:user:.*"],"priority":"low","warmCache":false,
+        "description":"Custom event invalidation"}"#;
+
+    #[test]
+    fn the_seed_rule_is_read_letter_by_letter() {
+        let rule = parse_one(SEED.as_bytes(), None).unwrap();
+        assert_eq!(rule.name, "custom-event");
+        assert_eq!(rule.priority, Priority::Low);
+        assert_eq!(rule.targets.len(), 3);
+        assert!(rule.enabled && !rule.warm && rule.when.is_none());
+        assert_eq!(rule.description, "Custom event invalidation");
+    }
+
+    #[test]
+    fn a_dump_loads_back() {
+        let full = r#"[{"name":"a","eventType":"order.*","cacheKeys":["o:{id}","o:*"],"patterns":["^x$"],
+            "tags":["t:{id|none}"],"when":"changed price","priority":"high","warmCache":true,
+            "description":"d","enabled":false},{"eventType":"b","cache_keys":["b"],"warm_cache":true}]"#;
+        let rules = parse_all(full.as_bytes()).unwrap();
+        let dump = to_json(rules.iter());
+        let again = parse_all(dump.as_bytes()).unwrap();
+        assert_eq!(dump, to_json(again.iter()));
+        assert_eq!(again[0].priority, Priority::High);
+        assert!(!again[0].enabled && again[0].warm && again[1].warm);
+    }
+
+    #[test]
+    fn every_error_is_named() {
+        let document = r#"{"rules":[{"eventType":"a","cacheKeys":["x[y"]},{"eventType":"b","cacheKey":["x"]},
+            {"eventType":"c","tags":["t"]},{"eventType":"c","tags":["t"]},{"eventType":"d"},{"tags":["t"]}]}"#;
+        let errors: Vec<_> =
+            parse_all(document.as_bytes()).unwrap_err().iter().map(Error::to_string).collect();
+        assert_eq!(errors.len(), 5);
+        assert_eq!(
+            errors[0],
+            "rules[0]: rule 'a': unclosed '[' at byte 1 of glob 'x[y'; close it with ']', or write '\\[' for the character itself"
+        );
+        assert!(
+            errors[1].starts_with("rules[1]: bad rule: unknown field `cacheKey`, expected one of"),
+            "{}",
+            errors[1]
+        );
+        assert_eq!(errors[2], "rules[3]: rule 'c' appears twice; give each rule its own \"name\"");
+        assert_eq!(
+            errors[3],
+            "rules[4]: rule 'd': no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
+        );
+        assert!(errors[4].starts_with("rules[5]: rule '': no \"eventType\""), "{}", errors[4]);
+    }
+
+    #[test]
+    fn what_is_not_a_document_is_refused() {
+        let rows = [
+            (
+                "3",
+                "rule document is a number; send one rule object, an array of them, or {\"rules\": [...]}",
+            ),
+            (
+                "{\"eventType\":",
+                "rule document is not valid JSON at line 1 column 13: EOF while parsing a value",
+            ),
+            ("{\"rules\":{}}", "bad rule: `rules` is an object, expected an array of rules"),
+            ("{\"rules\":[],\"x\":1}", "bad rule: unknown field `x` beside `rules`"),
+            ("[{\"eventType\":5}]", "rules[0]: bad rule: invalid type: number, expected a string"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(parse_all(text.as_bytes()).unwrap_err()[0].to_string(), expected);
+        }
+        let differs = parse_one(br#"{"name":"x","eventType":"a","tags":["t"]}"#, Some("y"));
+        assert_eq!(
+            differs.unwrap_err().to_string(),
+            "the document names the rule 'x', the command 'y'; leave \"name\" out or make them equal"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! The rules by name, and the rules of an event in order of work.
+//!
+//! Always true: `by_event` lists exactly the rules with an exact event name, `by_glob` the
+//! others; both hold names that `rules` holds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::payload::Payload;
+use super::rule::Rule;
+
+/// Most rules a server keeps: an event looks at every rule with an event glob.
+pub const RULES_MAX: usize = 10_000;
+
+/// The rule table; iteration is by name.
+#[derive(Clone, Debug, Default)]
+pub struct RuleTable {
+    rules: BTreeMap<String, Rule>,
+    by_event: HashMap<String, Vec<String>>,
+    by_glob: Vec<String>,
+}
+
+impl RuleTable {
+    /// Adds the rule, or puts it in the place of the one with its name.
+    pub fn set(&mut self, rule: Rule) {
+        self.remove(&rule.name.clone());
+        match rule.event.as_exact() {
+            Some(event) => {
+                self.by_event.entry(event.to_owned()).or_default().push(rule.name.clone())
+            }
+            None => self.by_glob.push(rule.name.clone()),
+        }
+        self.rules.insert(rule.name.clone(), rule);
+    }
+
+    /// Takes the rule out.
+    pub fn remove(&mut self, name: &str) -> Option<Rule> {
+        let rule = self.rules.remove(name)?;
+        if let Some(event) = rule.event.as_exact() {
+            if let Some(names) = self.by_event.get_mut(event) {
+                names.retain(|other| other != name);
+                if names.is_empty() {
+                    self.by_event.remove(event);
+                }
+            }
+        } else {
+            self.by_glob.retain(|other| other != name);
+        }
+        Some(rule)
+    }
+
+    /// The rule of that name.
+    pub fn get(&self, name: &str) -> Option<&Rule> {
+        self.rules.get(name)
+    }
+
+    /// Switches a rule on or off; `None` when there is none of that name.
+    pub fn set_enabled(&mut self, name: &str, enabled: bool) -> Option<bool> {
+        let rule = self.rules.get_mut(name)?;
+        Some(std::mem::replace(&mut rule.enabled, enabled) != enabled)
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// All rules, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.values()
+    }
+
+    /// The rules whose event name or glob matches, whether enabled or not, in order of work:
+    /// by priority, then by name.
+    pub fn of_event(&self, event: &str) -> Vec<&Rule> {
+        let exact = self.by_event.get(event).into_iter().flatten();
+        let mut rules: Vec<&Rule> = exact
+            .chain(&self.by_glob)
+            .filter_map(|name| self.rules.get(name))
+            .filter(|rule| rule.event.matches(event))
+            .collect();
+        rules.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+        rules
+    }
+
+    /// The rules that take this event, in order of work.
+    pub fn taking(&self, event: &str, payload: &Payload) -> Vec<&Rule> {
+        let mut rules = self.of_event(event);
+        rules.retain(|rule| rule.takes(event, payload));
+        rules
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rule_document::parse_one;
+
+    fn rule(name: &str, event: &str, priority: &str) -> Rule {
+        let json = format!(r#"{{"eventType":"{event}","tags":["t"],"priority":"{priority}"}}"#);
+        parse_one(json.as_bytes(), Some(name)).unwrap()
+    }
+
+    fn names(rules: Vec<&Rule>) -> Vec<&str> {
+        rules.iter().map(|rule| rule.name.as_str()).collect()
+    }
+
+    #[test]
+    fn an_event_finds_its_rules_by_priority_then_name() {
+        let mut table = RuleTable::default();
+        for (name, event, priority) in [
+            ("low", "order.created", "low"),
+            ("b", "order.*", "medium"),
+            ("a", "order.created", "medium"),
+            ("high", "*", "high"),
+            ("other", "user.created", "high"),
+        ] {
+            table.set(rule(name, event, priority));
+        }
+        assert_eq!(names(table.of_event("order.created")), ["high", "a", "b", "low"]);
+        assert_eq!(names(table.of_event("order.gone")), ["high", "b"]);
+
+        assert_eq!(table.set_enabled("a", false), Some(true));
+        assert_eq!(table.set_enabled("a", false), Some(false));
+        assert_eq!(table.set_enabled("nobody", false), None);
+        assert_eq!(names(table.taking("order.created", &Payload::default())), ["high", "b", "low"]);
+
+        table.set(rule("high", "user.*", "low"));
+        assert_eq!(names(table.of_event("order.gone")), ["b"]);
+        assert!(table.remove("b").is_some() && table.remove("b").is_none());
+        assert_eq!(names(table.of_event("order.gone")), [""; 0]);
+        assert_eq!(table.len(), 4);
+    }
+}

@@ -1,0 +1,227 @@
+//! What happened so far: totals, and per rule and event, with the distribution of times.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::outcome::{Count, Outcome};
+use super::plan::Plan;
+use super::request::Origin;
+
+/// Event names counted each on their own. Clients choose the names; the rest share one row.
+const EVENTS_MAX: usize = 1000;
+
+/// The row that counts events beyond [`EVENTS_MAX`] names.
+pub const OTHER_EVENTS: &str = "(other)";
+
+/// Longest time a histogram tells apart, in microseconds; longer ones count as this.
+const MICROS_MAX: u64 = 60_000_000;
+
+/// Decimal digits a histogram keeps: two cost some 10 KB each.
+const DIGITS: u8 = 2;
+
+/// Times in microseconds; takes no memory before the first.
+#[derive(Clone, Debug, Default)]
+pub struct Times(Option<Histogram<u32>>);
+
+impl Times {
+    /// Counts one time; below a microsecond counts as one.
+    pub fn record(&mut self, micros: u64) {
+        if self.0.is_none() {
+            // The bounds are constants that the library takes.
+            self.0 = Histogram::new_with_bounds(1, MICROS_MAX, DIGITS).ok();
+        }
+        if let Some(histogram) = &mut self.0 {
+            histogram.saturating_record(micros.clamp(1, MICROS_MAX));
+        }
+    }
+
+    /// The time that `percent` of all did not exceed; 0 before the first.
+    pub fn percentile(&self, percent: f64) -> u64 {
+        self.0
+            .as_ref()
+            .map_or(0, |histogram| histogram.value_at_percentile(percent).min(histogram.max()))
+    }
+
+    /// The longest time.
+    pub fn max(&self) -> u64 {
+        self.0.as_ref().map_or(0, Histogram::max)
+    }
+
+    /// The mean time.
+    pub fn mean(&self) -> f64 {
+        self.0.as_ref().map_or(0.0, Histogram::mean)
+    }
+}
+
+/// A row of statistics: a rule, an event, or all.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// How often it ran.
+    pub runs: u64,
+    /// Runs that matched no key.
+    pub empty_runs: u64,
+    /// What became of the keys.
+    pub keys: Count,
+    /// When it last ran, in milliseconds since 1970; 0 for never.
+    pub last_ms: u64,
+    /// Time to find the keys. A rule's row counts the whole event's.
+    pub resolve: Times,
+    /// Time to check, delete and queue them. A rule's row counts the whole event's.
+    pub delete: Times,
+}
+
+impl Row {
+    fn record(&mut self, count: Count, outcome: &Outcome, now_ms: u64) {
+        self.runs += 1;
+        self.empty_runs += u64::from(count.matched == 0);
+        self.keys.matched += count.matched;
+        self.keys.deleted += count.deleted;
+        self.keys.absent += count.absent;
+        self.keys.warmed += count.warmed;
+        self.last_ms = now_ms;
+        self.resolve.record(outcome.resolve_micros);
+        self.delete.record(outcome.delete_micros);
+    }
+}
+
+/// Counters since the start or the last reset. Dry runs count in `dry_runs` alone.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Events and purges together.
+    pub all: Row,
+    /// Events that were carried out.
+    pub events: u64,
+    /// Events that no rule took and that brought no list.
+    pub events_unmatched: u64,
+    /// Purges that were carried out.
+    pub purges: u64,
+    /// Events and purges that only asked.
+    pub dry_runs: u64,
+    /// Commands that were refused: bad input, no permission, or the server said no.
+    pub errors: u64,
+    /// Keys named outside the fence.
+    pub keys_refused: u64,
+    /// Warm entries that could not be written.
+    pub warm_failed: u64,
+    /// Index entries whose key was gone without a word. Not 0: a change went unseen.
+    pub dead_names: u64,
+    /// By rule name.
+    pub rules: BTreeMap<String, Row>,
+    /// By event name.
+    pub per_event: BTreeMap<String, Row>,
+}
+
+impl Stats {
+    /// Writes down what happened to a plan.
+    pub fn record(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
+        self.dead_names += outcome.dead_names;
+        if outcome.dry_run {
+            self.dry_runs += 1;
+            return;
+        }
+        self.keys_refused += outcome.refused;
+        self.warm_failed += outcome.warm_failed;
+        self.all.record(outcome.total, outcome, now_ms);
+        match &plan.origin {
+            Origin::Purge => self.purges += 1,
+            Origin::Event(event) => {
+                self.events += 1;
+                self.events_unmatched += u64::from(plan.rules.is_empty());
+                let known = self.per_event.contains_key(event) || self.per_event.len() < EVENTS_MAX;
+                let row = if known { event.as_str() } else { OTHER_EVENTS };
+                self.per_event.entry(row.to_owned()).or_default().record(
+                    outcome.total,
+                    outcome,
+                    now_ms,
+                );
+            }
+        }
+        for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
+            if let Some(name) = &rule.name {
+                self.rules.entry(name.clone()).or_default().record(*count, outcome, now_ms);
+            }
+        }
+    }
+
+    /// Sets all counters to nothing.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::State;
+    use crate::domain::change::Change;
+    use crate::domain::name::Db;
+    use crate::domain::payload::Payload;
+    use crate::domain::plan::build;
+    use crate::domain::request::Request;
+    use crate::domain::rule_document::parse_one;
+
+    #[test]
+    fn times_are_a_distribution() {
+        let mut times = Times::default();
+        assert_eq!((times.percentile(99.0), times.max()), (0, 0));
+        for micros in 0..1000 {
+            times.record(micros);
+        }
+        times.record(u64::MAX);
+        let close = |found: u64, expected: u64| found.abs_diff(expected) <= expected / 50;
+        assert!(close(times.percentile(50.0), 500), "{}", times.percentile(50.0));
+        assert!(close(times.percentile(95.0), 950));
+        assert!(close(times.max(), MICROS_MAX));
+    }
+
+    #[test]
+    fn an_event_counts_for_itself_its_rules_and_the_total() {
+        let mut state = State::default();
+        for name in ["a", "b"] {
+            state.notice(Change::Created, Db(0), name.as_bytes());
+        }
+        state
+            .rules
+            .set(parse_one(br#"{"eventType":"e","cacheKeys":["a","b"]}"#, Some("one")).unwrap());
+        state
+            .rules
+            .set(parse_one(br#"{"eventType":"e","cacheKeys":["zzz"]}"#, Some("two")).unwrap());
+        let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+        let plan = build(&mut state, Db(0), request);
+        let mut outcome = Outcome::of(&plan);
+        outcome.count(&plan, 0, |count| count.deleted += 1);
+        outcome.count(&plan, 1, |count| count.absent += 1);
+
+        let mut stats = Stats::default();
+        stats.record(&plan, &outcome, 77);
+        let all = Count { matched: 2, deleted: 1, absent: 1, warmed: 0 };
+        assert_eq!(stats.all.keys, all);
+        assert_eq!(stats.per_event["e"].keys, all);
+        assert_eq!((stats.rules["one"].keys, stats.rules["one"].last_ms), (all, 77));
+        assert_eq!((stats.rules["two"].runs, stats.rules["two"].empty_runs), (1, 1));
+
+        outcome.dry_run = true;
+        stats.record(&plan, &outcome, 78);
+        assert_eq!((stats.dry_runs, stats.events), (1, 1));
+        stats.reset();
+        assert_eq!((stats.events, stats.rules.len()), (0, 0));
+    }
+
+    #[test]
+    fn event_names_are_bounded() {
+        let mut state = State::default();
+        let mut stats = Stats::default();
+        for at in 0..EVENTS_MAX + 5 {
+            let request =
+                Request::for_event(&state, &format!("e{at}"), &Payload::default()).unwrap();
+            let plan = build(&mut state, Db(0), request);
+            stats.record(&plan, &Outcome::of(&plan), 1);
+        }
+        assert_eq!(stats.per_event.len(), EVENTS_MAX + 1);
+        assert_eq!(
+            (stats.per_event[OTHER_EVENTS].runs, stats.events_unmatched),
+            (5, EVENTS_MAX as u64 + 5)
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! `inval.*`: default, bounds, unit; read and set with CONFIG, or as arguments of the module.
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_void};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use redis_module::{RedisGILGuard, raw};
+
+use super::api::{Ctx, bytes, call};
+use super::guard::guarded;
+use super::state::{MainThread, shared};
+use crate::domain::fence::Fence;
+
+/// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
+pub(super) static WARM_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
+
+/// Microseconds of one slice of the walk over a keyspace that was there before.
+pub(super) static INDEX_SLICE_US: AtomicI64 = AtomicI64::new(500);
+
+struct Number {
+    name: &'static CStr,
+    value: &'static AtomicI64,
+    min: i64,
+    max: i64,
+}
+
+static NUMBERS: [Number; 2] = [
+    Number { name: c"warm-maxlen", value: &WARM_MAXLEN, min: 0, max: 10_000_000 },
+    Number { name: c"index-slice-us", value: &INDEX_SLICE_US, min: 50, max: 1_000_000 },
+];
+
+const FENCE: &CStr = c"fence";
+
+/// The string that `CONFIG GET inval.fence` shows: the server asks us to keep it.
+static FENCE_STRING: LazyLock<RedisGILGuard<Cell<*mut raw::RedisModuleString>>> =
+    LazyLock::new(|| RedisGILGuard::new(Cell::new(std::ptr::null_mut())));
+
+/// Whether `name` is a configuration.
+pub(super) fn is_known(name: &str) -> bool {
+    name.as_bytes() == FENCE.to_bytes()
+        || NUMBERS.iter().any(|number| number.name.to_bytes() == name.as_bytes())
+}
+
+/// Registers all configurations; `given` are the module's arguments, which become the
+/// defaults: what the configuration file says goes before them.
+///
+/// # Errors
+/// A bad argument, or the server refuses a value of its configuration file.
+pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), String> {
+    let given = |name: &CStr| {
+        given
+            .iter()
+            .find(|(given, _)| given.as_bytes() == name.to_bytes())
+            .map(|(_, value)| value.as_str())
+    };
+    for number in &NUMBERS {
+        let default = match given(number.name) {
+            None => number.value.load(Ordering::Relaxed),
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|value| (number.min..=number.max).contains(value))
+                .ok_or_else(|| {
+                    format!(
+                        "argument {} '{text}' is not a number from {} to {}",
+                        number.name.to_string_lossy(),
+                        number.min,
+                        number.max
+                    )
+                })?,
+        };
+        let data: *const Number = number;
+        let status = call!(RedisModule_RegisterNumericConfig(
+            ctx.0,
+            number.name.as_ptr(),
+            default,
+            0,
+            number.min,
+            number.max,
+            Some(get_number),
+            Some(set_number),
+            None,
+            data.cast_mut().cast()
+        ));
+        registered(status, number.name)?;
+    }
+    let fence = given(FENCE).unwrap_or("");
+    Fence::parse(fence).map_err(|error| error.to_string())?;
+    let default = CString::new(fence).map_err(|_| "argument fence holds a NUL byte".to_owned())?;
+    let status = call!(RedisModule_RegisterStringConfig(
+        ctx.0,
+        FENCE.as_ptr(),
+        default.as_ptr(),
+        0,
+        Some(get_fence),
+        Some(set_fence),
+        None,
+        std::ptr::null_mut()
+    ));
+    registered(status, FENCE)?;
+    match call!(RedisModule_LoadConfigs(ctx.0)) == Some(raw::Status::Ok as c_int) {
+        true => Ok(()),
+        false => Err("the server refused a value of an inval.* configuration".to_owned()),
+    }
+}
+
+fn registered(status: Option<c_int>, name: &CStr) -> Result<(), String> {
+    match status == Some(raw::Status::Ok as c_int) {
+        true => Ok(()),
+        false => {
+            Err(format!("the server refused the configuration inval.{}", name.to_string_lossy()))
+        }
+    }
+}
+
+extern "C" fn get_number(_: *const c_char, data: *mut c_void) -> c_longlong {
+    // SAFETY: `data` is an entry of `NUMBERS`, which lives for ever.
+    guarded(0, || unsafe { &*data.cast::<Number>() }.value.load(Ordering::Relaxed))
+}
+
+extern "C" fn set_number(
+    _: *const c_char,
+    value: c_longlong,
+    data: *mut c_void,
+    _: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    // SAFETY: as above.
+    guarded((), || unsafe { &*data.cast::<Number>() }.value.store(value, Ordering::Relaxed));
+    raw::Status::Ok as c_int
+}
+
+extern "C" fn get_fence(_: *const c_char, _: *mut c_void) -> *mut raw::RedisModuleString {
+    guarded(std::ptr::null_mut(), || {
+        // SAFETY: configuration callbacks run on the main thread.
+        FENCE_STRING.lock(&unsafe { MainThread::assume() }).get()
+    })
+}
+
+extern "C" fn set_fence(
+    _: *const c_char,
+    value: *mut raw::RedisModuleString,
+    _: *mut c_void,
+    error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    guarded(raw::Status::Err as c_int, || {
+        // SAFETY: configuration callbacks run on the main thread.
+        let main = unsafe { MainThread::assume() };
+        // SAFETY: the server keeps the value until this callback returns.
+        let text = unsafe { bytes(value) };
+        match std::str::from_utf8(text)
+            .map_err(|_| "inval.fence is not UTF-8".to_owned())
+            .and_then(|text| Fence::parse(text).map_err(|error| error.to_string()))
+        {
+            Ok(fence) => {
+                keep(&main, fence.source());
+                shared(&main, |shared| {
+                    shared.with(|state| {
+                        if *state.fence() != fence {
+                            state.set_fence(fence);
+                            // A wider fence lets keys in that nobody announces; the walk finds them.
+                            state.index.incomplete = true;
+                        }
+                    })
+                });
+                raw::Status::Ok as c_int
+            }
+            Err(why) => {
+                if let Some(text) = call!(RedisModule_CreateString(
+                    std::ptr::null_mut(),
+                    why.as_ptr().cast(),
+                    why.len()
+                )) {
+                    // SAFETY: the server passes the place for an error text and frees it.
+                    unsafe { *error = text };
+                }
+                raw::Status::Err as c_int
+            }
+        }
+    })
+}
+
+fn keep(main: &MainThread, text: &str) {
+    let new =
+        call!(RedisModule_CreateString(std::ptr::null_mut(), text.as_ptr().cast(), text.len()));
+    let old = FENCE_STRING.lock(main).replace(new.unwrap_or(std::ptr::null_mut()));
+    if !old.is_null() {
+        call!(RedisModule_FreeString(std::ptr::null_mut(), old));
+    }
+}

@@ -1,0 +1,96 @@
+//! Words in, replies out.
+
+use std::ffi::{CString, c_int, c_long};
+
+use redis_module::raw;
+
+use super::api::{Ctx, bytes, call};
+use crate::commands::reply::Reply;
+use crate::domain::error::Error;
+
+/// The words of a command, valid for the length of its callback.
+///
+/// # Safety
+/// `argv` holds `argc` strings of the server that live as long as `'a`.
+pub(super) unsafe fn words<'a>(
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> Vec<&'a [u8]> {
+    let count = usize::try_from(argc).unwrap_or(0);
+    if argv.is_null() || count == 0 {
+        return vec![];
+    }
+    // SAFETY: the caller's contract.
+    let strings = unsafe { std::slice::from_raw_parts(argv, count) };
+    // SAFETY: the server keeps a command's arguments until its callback returns.
+    strings.iter().map(|string| unsafe { bytes(*string) }).collect()
+}
+
+/// Sends a reply.
+pub(super) fn send(ctx: Ctx, reply: &Reply) {
+    match reply {
+        Reply::Simple(text) => {
+            if let Ok(text) = CString::new(ascii(text)) {
+                call!(RedisModule_ReplyWithSimpleString(ctx.0, text.as_ptr()));
+            }
+        }
+        Reply::Int(value) => {
+            call!(RedisModule_ReplyWithLongLong(ctx.0, *value));
+        }
+        Reply::Double(value) => {
+            call!(RedisModule_ReplyWithDouble(ctx.0, *value));
+        }
+        Reply::Bulk(text) => send_bulk(ctx, text),
+        Reply::Null => {
+            call!(RedisModule_ReplyWithNull(ctx.0));
+        }
+        Reply::Array(items) => {
+            call!(RedisModule_ReplyWithArray(ctx.0, items.len() as c_long));
+            items.iter().for_each(|item| send(ctx, item));
+        }
+        Reply::Map(fields) => {
+            call!(RedisModule_ReplyWithMap(ctx.0, fields.len() as c_long));
+            for (name, value) in fields {
+                send_bulk(ctx, name);
+                send(ctx, value);
+            }
+        }
+    }
+}
+
+fn send_bulk(ctx: Ctx, text: &[u8]) {
+    call!(RedisModule_ReplyWithStringBuffer(ctx.0, text.as_ptr().cast(), text.len()));
+}
+
+/// Sends an error.
+pub(super) fn send_error(ctx: Ctx, error: &Error) {
+    send_error_text(ctx, error.code(), &error.to_string());
+}
+
+/// Sends an error in words.
+pub(super) fn send_error_text(ctx: Ctx, code: &str, text: &str) {
+    if let Ok(line) = CString::new(format!("{code} {}", ascii(text))) {
+        call!(RedisModule_ReplyWithError(ctx.0, line.as_ptr()));
+    }
+}
+
+/// One line of printable ASCII: what a RESP error may hold without surprises.
+fn ascii(text: &str) -> String {
+    let printable = |c: char| c == ' ' || c.is_ascii_graphic();
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if printable(c) { line.push(c) } else { line.extend(c.escape_default()) }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ascii;
+
+    #[test]
+    fn errors_are_one_line_of_ascii() {
+        assert_eq!(ascii("plain 'text' 100%"), "plain 'text' 100%");
+        assert_eq!(ascii("a\r\nb\0\u{e9}"), "a\\r\\nb\\u{0}\\u{e9}");
+    }
+}

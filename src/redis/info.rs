@@ -1,0 +1,88 @@
+//! `INFO inval`: numbers only, in the form that exporters read.
+
+use std::ffi::{CStr, c_int, c_ulonglong};
+use std::sync::atomic::Ordering;
+
+use redis_module::raw;
+
+use super::api::{Ctx, call};
+use super::guard::{PANICS, guarded};
+use super::state::{MainThread, shared};
+use crate::domain::State;
+
+/// Registers the section.
+pub(super) fn register(ctx: Ctx) -> bool {
+    call!(RedisModule_RegisterInfoFunc(ctx.0, Some(on_info))) == Some(raw::Status::Ok as c_int)
+}
+
+extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, _for_crash_report: c_int) {
+    guarded((), || {
+        // SAFETY: INFO runs on the main thread; so does the crash report, perhaps in the middle
+        // of our own work: `try_with` gives nothing then.
+        let main = unsafe { MainThread::assume() };
+        shared(&main, |shared| {
+            section(info, c"stats");
+            add(info, c"panics_caught", PANICS.load(Ordering::Relaxed));
+            add(info, c"changes_deferred", shared.deferred());
+            add(info, c"state_suspect", u64::from(shared.is_suspect()));
+            shared.try_with(|state| {
+                stats(info, state);
+                section(info, c"index");
+                index(info, state);
+            });
+        });
+    });
+}
+
+fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
+    let stats = &state.stats;
+    let fields: [(&CStr, u64); 18] = [
+        (c"events", stats.events),
+        (c"events_unmatched", stats.events_unmatched),
+        (c"purges", stats.purges),
+        (c"dry_runs", stats.dry_runs),
+        (c"errors", stats.errors),
+        (c"keys_matched", stats.all.keys.matched),
+        (c"keys_deleted", stats.all.keys.deleted),
+        (c"keys_absent", stats.all.keys.absent),
+        (c"keys_warmed", stats.all.keys.warmed),
+        (c"keys_refused", stats.keys_refused),
+        (c"warm_failed", stats.warm_failed),
+        (c"dead_names", stats.dead_names),
+        (c"resolve_micros_p50", stats.all.resolve.percentile(50.0)),
+        (c"resolve_micros_p99", stats.all.resolve.percentile(99.0)),
+        (c"resolve_micros_max", stats.all.resolve.max()),
+        (c"delete_micros_p50", stats.all.delete.percentile(50.0)),
+        (c"delete_micros_p99", stats.all.delete.percentile(99.0)),
+        (c"delete_micros_max", stats.all.delete.max()),
+    ];
+    fields.into_iter().for_each(|(name, value)| add(info, name, value));
+}
+
+fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
+    let (keys, tags, tagged) = state.sizes();
+    let progress = state.index;
+    let percent = match progress.incomplete {
+        true => (progress.scanned * 100 / progress.expected.max(1)).min(99),
+        false => 100,
+    };
+    let fields: [(&CStr, u64); 8] = [
+        (c"keys", keys as u64),
+        (c"tags", tags as u64),
+        (c"tagged", tagged as u64),
+        (c"rules", state.rules.len() as u64),
+        (c"index_complete", u64::from(!progress.incomplete)),
+        (c"index_percent", percent),
+        (c"index_scanned", progress.scanned),
+        (c"index_expected", progress.expected),
+    ];
+    fields.into_iter().for_each(|(name, value)| add(info, name, value));
+}
+
+fn section(info: *mut raw::RedisModuleInfoCtx, name: &CStr) {
+    call!(RedisModule_InfoAddSection(info, name.as_ptr()));
+}
+
+fn add(info: *mut raw::RedisModuleInfoCtx, name: &CStr, value: u64) {
+    call!(RedisModule_InfoAddFieldULongLong(info, name.as_ptr(), value as c_ulonglong));
+}

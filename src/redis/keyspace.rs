@@ -1,0 +1,193 @@
+//! The port on a live server.
+
+use std::ffi::{c_int, c_void};
+use std::ops::Range;
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use redis_module::raw;
+
+use super::api::{Ctx, Str, bytes, call, errno};
+use super::config;
+use super::guard::guarded;
+use crate::commands::keyspace::{Denied, Keyspace, WarmEntry};
+use crate::domain::name::{Db, NameList};
+
+/// The stream of keys to compute again.
+const WARM_STREAM: &[u8] = b"inval:warm";
+
+/// The start of the module's clock.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// See the module.
+pub(super) struct LiveKeyspace {
+    ctx: Ctx,
+}
+
+impl LiveKeyspace {
+    pub(super) fn new(ctx: Ctx) -> Self {
+        Self { ctx }
+    }
+
+    /// Whether a user stands behind the command. Without one (another module's timer, the
+    /// primary, the append-only file) asking for its name would crash the server. `RM_Call`
+    /// with `C` looks for the user first and says ENOTSUP when there is none, and ENOENT for
+    /// a command that no server has; nothing runs and nothing is logged either way.
+    fn has_user(&self) -> bool {
+        errno::set(0);
+        let reply =
+            call!(RedisModule_Call(self.ctx.0, c"inval.probe-for-a-user".as_ptr(), c"C".as_ptr()));
+        if let Some(reply) = reply.filter(|reply| !reply.is_null()) {
+            call!(RedisModule_FreeCallReply(reply));
+        }
+        errno::get() != libc::ENOTSUP
+    }
+}
+
+impl Keyspace for LiveKeyspace {
+    fn db(&self) -> Db {
+        Db(self.ctx.selected_db())
+    }
+
+    fn exists(&mut self, name: &[u8]) -> bool {
+        let name = self.ctx.string(name);
+        call!(RedisModule_KeyExists(self.ctx.0, name.string)) == Some(1)
+    }
+
+    fn unlink(&mut self, names: &NameList, range: Range<usize>) -> Result<u64, String> {
+        let names: Vec<Str> =
+            range.filter_map(|at| names.get(at)).map(|name| self.ctx.string(name)).collect();
+        let reply = self.ctx.call(c"UNLINK", c"!", &names)?;
+        Ok(reply.integer().unsigned_abs())
+    }
+
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8])) {
+        let mut cursor = Cursor::new();
+        while cursor.step(self.ctx, visit) {}
+    }
+
+    fn first_denied(&mut self, names: &NameList) -> Option<Denied> {
+        if names.is_empty() || self.is_obeying() || !self.has_user() {
+            return None;
+        }
+        let name = call!(RedisModule_GetCurrentUserName(self.ctx.0)).filter(|name| !name.is_null());
+        let Some(name) = name else { return Some(Denied { user: "(unknown)".to_owned(), at: 0 }) };
+        let name = Str::owned(self.ctx, name);
+        // SAFETY: `name` lives until the end of this function.
+        let shown = String::from_utf8_lossy(unsafe { bytes(name.string) }).into_owned();
+        // A user that was deleted or switched off meanwhile has no rights: fail closed.
+        let user = call!(RedisModule_GetModuleUserFromUserName(name.string))
+            .filter(|user| !user.is_null());
+        let Some(user) = user else { return Some(Denied { user: shown, at: 0 }) };
+        let may = |key: &[u8]| {
+            let key = self.ctx.string(key);
+            let status = call!(RedisModule_ACLCheckKeyPermissions(
+                user,
+                key.string,
+                raw::REDISMODULE_CMD_KEY_DELETE as c_int
+            ));
+            if status == Some(raw::Status::Ok as c_int) {
+                return true;
+            }
+            call!(RedisModule_ACLAddLogEntry(
+                self.ctx.0,
+                user,
+                key.string,
+                raw::RedisModuleACLLogEntryReason_REDISMODULE_ACL_LOG_KEY
+            ));
+            false
+        };
+        let at = names.iter().position(|key| !may(key));
+        call!(RedisModule_FreeModuleUser(user));
+        at.map(|at| Denied { user: shown, at })
+    }
+
+    fn warm(&mut self, entry: &WarmEntry) -> Result<(), String> {
+        let max = self.warm_max().to_string();
+        let db = self.ctx.selected_db().to_string();
+        let words: [&[u8]; 16] = [
+            WARM_STREAM,
+            b"MAXLEN",
+            max.as_bytes(),
+            b"*",
+            b"key",
+            entry.key,
+            b"rule",
+            entry.rule.as_bytes(),
+            b"event",
+            entry.event.as_bytes(),
+            b"priority",
+            entry.priority.as_bytes(),
+            b"db",
+            db.as_bytes(),
+            b"payload",
+            entry.payload,
+        ];
+        let words: Vec<Str> = words.iter().map(|word| self.ctx.string(word)).collect();
+        self.ctx.call(c"XADD", c"!", &words).map(|_| ())
+    }
+
+    fn warm_max(&self) -> u64 {
+        config::WARM_MAXLEN.load(Ordering::Relaxed).unsigned_abs()
+    }
+
+    fn replicate(&mut self, words: &[&[u8]]) {
+        self.ctx.replicate(words);
+    }
+
+    fn is_obeying(&self) -> bool {
+        self.ctx
+            .has_flag(raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    fn monotonic_micros(&self) -> u64 {
+        u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn now_ms(&self) -> u64 {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A walk over the selected database. The crate's own cursor leaks every name.
+pub(super) struct Cursor(*mut raw::RedisModuleScanCursor);
+
+impl Cursor {
+    pub(super) fn new() -> Self {
+        Self(call!(RedisModule_ScanCursorCreate()).unwrap_or(std::ptr::null_mut()))
+    }
+
+    /// Shows the names of the next few buckets; false when all have been shown.
+    pub(super) fn step(&mut self, ctx: Ctx, visit: &mut dyn FnMut(&[u8])) -> bool {
+        if self.0.is_null() {
+            return false;
+        }
+        let mut visit = visit;
+        let data: *mut c_void = (&raw mut visit).cast();
+        call!(RedisModule_Scan(ctx.0, self.0, Some(on_scanned), data)).is_some_and(|more| more != 0)
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            call!(RedisModule_ScanCursorDestroy(self.0));
+        }
+    }
+}
+
+extern "C" fn on_scanned(
+    _: *mut raw::RedisModuleCtx,
+    name: *mut raw::RedisModuleString,
+    _: *mut raw::RedisModuleKey,
+    data: *mut c_void,
+) {
+    guarded((), || {
+        // SAFETY: `data` is the closure that `Cursor::step` lends for the length of the call.
+        let visit = unsafe { &mut *data.cast::<&mut dyn FnMut(&[u8])>() };
+        // SAFETY: the server keeps the name until this callback returns.
+        visit(unsafe { bytes(name) });
+    });
+}

@@ -1,0 +1,76 @@
+//! Server events that change many names without a word about each.
+
+use std::ffi::{c_int, c_void};
+
+use redis_module::raw;
+
+use super::api::{Ctx, call};
+use super::guard::guarded;
+use super::state::shared;
+use super::walk;
+use crate::domain::name::Db;
+
+/// Subscribes; false when the server refuses.
+pub(super) fn subscribe(ctx: Ctx) -> bool {
+    let events: [(u64, raw::RedisModuleEventCallback); 3] = [
+        (raw::REDISMODULE_EVENT_FLUSHDB, Some(on_flush)),
+        (raw::REDISMODULE_EVENT_SWAPDB, Some(on_swap)),
+        (raw::REDISMODULE_EVENT_CRON_LOOP, Some(on_cron)),
+    ];
+    events.into_iter().all(|(id, callback)| {
+        let event = raw::RedisModuleEvent { id, dataver: 1 };
+        call!(RedisModule_SubscribeToServerEvent(ctx.0, event, callback))
+            == Some(raw::Status::Ok as c_int)
+    })
+}
+
+/// FLUSHDB, FLUSHALL, a full resync, DEBUG RELOAD. The crate's own handler drops the number.
+extern "C" fn on_flush(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    sub: u64,
+    data: *mut c_void,
+) {
+    guarded((), || {
+        if sub != raw::REDISMODULE_SUBEVENT_FLUSHDB_START || data.is_null() {
+            return;
+        }
+        // SAFETY: version 1 of the FlushDB event passes this struct.
+        let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
+        let db = u32::try_from(info.dbnum).ok().map(Db);
+        shared(&Ctx(ctx), |shared| shared.with(|state| state.flushed(db)));
+    });
+}
+
+extern "C" fn on_swap(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    _: u64,
+    data: *mut c_void,
+) {
+    guarded((), || {
+        if data.is_null() {
+            return;
+        }
+        // SAFETY: version 1 of the SwapDB event passes this struct.
+        let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
+        let (Ok(first), Ok(second)) =
+            (u32::try_from(info.dbnum_first), u32::try_from(info.dbnum_second))
+        else {
+            return;
+        };
+        shared(&Ctx(ctx), |shared| shared.with(|state| state.swapped(Db(first), Db(second))));
+        // A walk under way has seen a part of each: it starts again.
+        walk::abandon(Ctx(ctx));
+    });
+}
+
+/// Some ten times a second.
+extern "C" fn on_cron(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    _: u64,
+    _: *mut c_void,
+) {
+    guarded((), || walk::start_if_needed(Ctx(ctx)));
+}
