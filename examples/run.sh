@@ -62,7 +62,7 @@ done
 
 echo "A server with the module is up; Ctrl-C stops it. From another terminal:"
 echo
-echo "    redis-cli -p $port"
+echo "    redis-cli -3 -p $port"
 if [ -f "$root/examples/tour.txt" ]; then
     echo
     echo "and there:"

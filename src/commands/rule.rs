@@ -4,8 +4,9 @@ use super::args::Args;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::rule::Rule;
-use crate::domain::rule_document::{RuleDocument, parse_all, parse_one, to_json};
+use crate::domain::rule_document::{RuleDocument, parse_one, parse_with_files, to_json};
 use crate::domain::rule_table::RULES_MAX;
+use crate::domain::snapshot::FileDigests;
 use crate::server::Server;
 
 /// `INVAL.RULE SET name json`, and `INVAL.RULE ADD name ON event ...`.
@@ -214,6 +215,8 @@ impl<'a> ListRules<'a> {
 #[derive(Debug)]
 pub struct LoadRules {
     rules: Vec<Rule>,
+    /// What was read from files before: in append-only files, written by ourselves.
+    files: Option<FileDigests>,
     replace: bool,
 }
 
@@ -226,8 +229,8 @@ impl LoadRules {
         let json = args.next("json")?;
         let replace = args.keyword("REPLACE");
         args.finish()?;
-        let rules = parse_all(json).map_err(|errors| Error::Many { errors })?;
-        Ok(Self { rules, replace })
+        let (rules, files) = parse_with_files(json).map_err(|errors| Error::Many { errors })?;
+        Ok(Self { rules, files, replace })
     }
 
     /// Swaps the rules in, beside the others or in place of all; replies with their number.
@@ -237,6 +240,7 @@ impl LoadRules {
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let count = self.rules.len();
         let json = to_json(self.rules.iter());
+        let obeying = server.redis().is_obeying();
         server.state(|state| {
             let new =
                 self.rules.iter().filter(|rule| state.rules.get(&rule.name).is_none()).count();
@@ -245,6 +249,10 @@ impl LoadRules {
                 state.rules = Default::default();
             }
             self.rules.into_iter().for_each(|rule| state.rules.set(rule));
+            if let Some(files) = self.files.filter(|_| obeying) {
+                state.files = files;
+                state.merge_files();
+            }
             Ok(())
         })?;
         let mut words: Vec<&[u8]> = vec![b"INVAL.RULE", b"LOAD", json.as_bytes()];

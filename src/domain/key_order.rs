@@ -177,7 +177,16 @@ fn release(slot: &mut Slot) {
     slot.place = Place::Free;
 }
 
+/// Few newcomers are put in one by one, which reads few names of the chunk; many are merged.
 fn merge(a: &[KeyId], b: &[KeyId], slots: &[Slot]) -> Vec<KeyId> {
+    if b.len() < a.len() / 8 {
+        let mut merged = a.to_vec();
+        for id in b {
+            let at = merged.partition_point(|other| name(slots, *other) <= name(slots, *id));
+            merged.insert(at, *id);
+        }
+        return merged;
+    }
     let mut merged = Vec::with_capacity(a.len() + b.len());
     let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
     while let (Some(left), Some(right)) = (a.peek().copied(), b.peek().copied()) {

@@ -10,6 +10,7 @@ use super::condition::Condition;
 use super::error::{Error, Result};
 use super::payload::kind_of;
 use super::rule::{EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name};
+use super::snapshot::FileDigests;
 
 /// Largest document, in bytes: it is parsed while the server waits.
 pub const DOCUMENT_MAX_BYTES: usize = 4 << 20;
@@ -141,8 +142,18 @@ pub fn parse_one(text: &[u8], name: Option<&str>) -> Result<Rule> {
 /// # Errors
 /// Everything that is wrong, one error per rule.
 pub fn parse_all(text: &[u8]) -> std::result::Result<Vec<Rule>, Vec<Error>> {
-    let rules =
-        list_of(parse_json(text).map_err(|error| vec![error])?).map_err(|error| vec![error])?;
+    parse_with_files(text).map(|(rules, _)| rules)
+}
+
+/// Reads a document that may say what was read from files: `"files"` beside `"rules"`.
+///
+/// # Errors
+/// Everything that is wrong, one error per rule.
+pub fn parse_with_files(
+    text: &[u8],
+) -> std::result::Result<(Vec<Rule>, Option<FileDigests>), Vec<Error>> {
+    let json = parse_json(text).map_err(|error| vec![error])?;
+    let (rules, files) = list_of(json).map_err(|error| vec![error])?;
     let mut good: Vec<Rule> = vec![];
     let mut bad = vec![];
     for (at, value) in rules.into_iter().enumerate() {
@@ -157,7 +168,7 @@ pub fn parse_all(text: &[u8]) -> std::result::Result<Vec<Rule>, Vec<Error>> {
             Err(error) => bad.push(Error::AtIndex { at, error: Box::new(error) }),
         }
     }
-    if bad.is_empty() { Ok(good) } else { Err(bad) }
+    if bad.is_empty() { Ok((good, files)) } else { Err(bad) }
 }
 
 /// Writes a document that [`parse_all`] reads back.
@@ -167,6 +178,16 @@ pub fn to_json<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
     serde_json::to_string(&serde_json::json!({ "rules": documents })).unwrap_or_default()
 }
 
+/// Writes a document that [`parse_with_files`] reads back.
+pub fn to_json_with_files<'a>(
+    rules: impl Iterator<Item = &'a Rule>,
+    files: &FileDigests,
+) -> String {
+    let documents: Vec<_> = rules.map(RuleDocument::of).collect();
+    serde_json::to_string(&serde_json::json!({ "rules": documents, "files": files }))
+        .unwrap_or_default()
+}
+
 fn parse_json(text: &[u8]) -> Result<Value> {
     if text.len() > DOCUMENT_MAX_BYTES {
         return Err(Error::DocumentTooLarge { bytes: text.len(), limit: DOCUMENT_MAX_BYTES });
@@ -174,11 +195,16 @@ fn parse_json(text: &[u8]) -> Result<Value> {
     serde_json::from_slice(text).map_err(|error| Error::json("rule document", &error))
 }
 
-fn list_of(document: Value) -> Result<Vec<Value>> {
+fn list_of(document: Value) -> Result<(Vec<Value>, Option<FileDigests>)> {
     match document {
-        Value::Array(rules) => Ok(rules),
+        Value::Array(rules) => Ok((rules, None)),
         Value::Object(mut fields) => match fields.remove("rules") {
-            Some(Value::Array(rules)) if fields.is_empty() => Ok(rules),
+            Some(Value::Array(rules)) if fields.is_empty() => Ok((rules, None)),
+            Some(Value::Array(rules)) if fields.len() == 1 && fields.contains_key("files") => {
+                let files = fields.remove("files").unwrap_or_default();
+                let files = serde_json::from_value(files).map_err(|error| field_error(&error))?;
+                Ok((rules, Some(files)))
+            }
             Some(Value::Array(_)) => {
                 let unknown = fields.keys().next().cloned().unwrap_or_default();
                 Err(Error::RuleField { why: format!("unknown field `{unknown}` beside `rules`") })
@@ -186,7 +212,7 @@ fn list_of(document: Value) -> Result<Vec<Value>> {
             Some(other) => Err(Error::RuleField {
                 why: format!("`rules` is {}, expected an array of rules", kind_of(&other)),
             }),
-            None => Ok(vec![Value::Object(fields)]),
+            None => Ok((vec![Value::Object(fields)], None)),
         },
         other => Err(Error::DocumentNotRules { found: kind_of(&other) }),
     }

@@ -134,6 +134,15 @@ impl Ctx {
 
     /// Sends a command to replicas and the append-only file.
     pub(super) fn replicate(self, words: &[&[u8]]) {
+        self.propagate(c"v", words);
+    }
+
+    /// Sends a command to the append-only file alone.
+    pub(super) fn replicate_to_aof(self, words: &[&[u8]]) {
+        self.propagate(c"Rv", words);
+    }
+
+    fn propagate(self, format: &CStr, words: &[&[u8]]) {
         let Some((command, arguments)) = words.split_first() else { return };
         let Ok(command) = CString::new(*command) else { return };
         let arguments: Vec<Str> = arguments.iter().map(|word| self.string(word)).collect();
@@ -141,10 +150,16 @@ impl Ctx {
         call!(RedisModule_Replicate(
             self.0,
             command.as_ptr(),
-            c"v".as_ptr(),
+            format.as_ptr(),
             strings.as_mut_ptr(),
             strings.len()
         ));
+    }
+
+    /// The value of a configuration of the server.
+    pub(super) fn config(self, name: &CStr) -> Option<String> {
+        let arguments = [self.string(b"GET"), self.string(name.to_bytes())];
+        self.call(c"CONFIG", c"", &arguments).ok()?.element(1)
     }
 }
 
@@ -191,20 +206,29 @@ impl CallReply {
         call!(RedisModule_CallReplyInteger(self.0)).unwrap_or(0)
     }
 
+    /// The text at a place of a list.
+    pub(super) fn element(&self, at: usize) -> Option<String> {
+        let element = call!(RedisModule_CallReplyArrayElement(self.0, at))?;
+        (!element.is_null()).then(|| text_of(element))
+    }
+
     fn error(&self) -> Option<String> {
         let kind = call!(RedisModule_CallReplyType(self.0))?;
-        if kind != raw::REDISMODULE_REPLY_ERROR as c_int {
-            return None;
+        (kind == raw::REDISMODULE_REPLY_ERROR as c_int).then(|| text_of(self.0))
+    }
+}
+
+/// The text of a reply or of a part of one, copied.
+fn text_of(reply: *mut raw::RedisModuleCallReply) -> String {
+    let mut len = 0;
+    let start = call!(RedisModule_CallReplyStringPtr(reply, &raw mut len));
+    match start {
+        Some(start) if !start.is_null() => {
+            // SAFETY: the reply owns these bytes and outlives the call.
+            let text = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
+            String::from_utf8_lossy(text).trim().to_owned()
         }
-        let mut len = 0;
-        let start =
-            call!(RedisModule_CallReplyStringPtr(self.0, &raw mut len)).unwrap_or(std::ptr::null());
-        if start.is_null() {
-            return Some("error".to_owned());
-        }
-        // SAFETY: the reply owns these bytes and lives until `self` is dropped.
-        let text = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
-        Some(String::from_utf8_lossy(text).trim().to_owned())
+        _ => String::new(),
     }
 }
 

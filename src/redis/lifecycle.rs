@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use redis_module::raw;
 
+use super::aof;
 use super::api::{Ctx, call};
 use super::guard::guarded;
 use super::state::shared;
@@ -12,9 +13,11 @@ use crate::domain::name::Db;
 
 /// Subscribes; false when the server refuses.
 pub(super) fn subscribe(ctx: Ctx) -> bool {
-    let events: [(u64, raw::RedisModuleEventCallback); 3] = [
+    let events: [(u64, raw::RedisModuleEventCallback); 5] = [
         (raw::REDISMODULE_EVENT_FLUSHDB, Some(on_flush)),
         (raw::REDISMODULE_EVENT_SWAPDB, Some(on_swap)),
+        (raw::REDISMODULE_EVENT_LOADING, Some(on_loading)),
+        (raw::REDISMODULE_EVENT_FORK_CHILD, Some(on_fork)),
         (raw::REDISMODULE_EVENT_CRON_LOOP, Some(on_cron)),
     ];
     events.into_iter().all(|(id, callback)| {
@@ -62,6 +65,37 @@ extern "C" fn on_swap(
         shared(&Ctx(ctx), |shared| shared.with(|state| state.swapped(Db(first), Db(second))));
         // A walk under way has seen a part of each: it starts again.
         walk::abandon(Ctx(ctx));
+    });
+}
+
+/// A snapshot or an append-only file is about to be read, from disk or from the primary.
+extern "C" fn on_loading(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    sub: u64,
+    _: *mut c_void,
+) {
+    guarded((), || {
+        let from_primary = match sub {
+            raw::REDISMODULE_SUBEVENT_LOADING_RDB_START
+            | raw::REDISMODULE_SUBEVENT_LOADING_AOF_START => false,
+            raw::REDISMODULE_SUBEVENT_LOADING_REPL_START => true,
+            _ => return,
+        };
+        shared(&Ctx(ctx), |shared| shared.with(|state| state.begin_load(from_primary)));
+    });
+}
+
+extern "C" fn on_fork(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    sub: u64,
+    _: *mut c_void,
+) {
+    guarded((), || {
+        if sub == raw::REDISMODULE_SUBEVENT_FORK_CHILD_BORN {
+            aof::on_fork(Ctx(ctx));
+        }
     });
 }
 

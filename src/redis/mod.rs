@@ -3,6 +3,7 @@
 
 #[cfg(not(test))]
 mod alloc;
+mod aof;
 mod api;
 mod config;
 mod docs;
@@ -14,6 +15,7 @@ mod info;
 mod keyspace;
 mod lifecycle;
 mod notifications;
+mod persistence;
 mod rule_files;
 mod state;
 mod walk;
@@ -107,15 +109,15 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
     for (_, path) in arguments.iter().filter(|(name, _)| name == "rules") {
         let rules = rule_files::read(Path::new(path)).map_err(|errors| errors.join(" | "))?;
         log_notice(&format!("inval: {} rules from {path}", rules.len()));
-        state::shared(&ctx, |shared| {
-            shared.with(|state| rules.into_iter().for_each(|rule| state.rules.set(rule)))
-        });
+        state::shared(&ctx, |shared| shared.with(|state| state.set_file_rules(rules)));
     }
     register_commands(ctx)?;
     config::register(ctx, &arguments)?;
     walk::mark_if_keys_exist(ctx);
-    let registered =
-        notifications::subscribe(ctx) && lifecycle::subscribe(ctx) && info::register(ctx);
+    let registered = persistence::register(ctx)
+        && notifications::subscribe(ctx)
+        && lifecycle::subscribe(ctx)
+        && info::register(ctx);
     #[cfg(feature = "faults")]
     let registered = registered && faults::register(ctx);
     if !registered {

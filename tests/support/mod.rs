@@ -43,6 +43,7 @@ pub fn server_binary() -> String {
 /// A running server.
 pub struct Server {
     child: Child,
+    args: Vec<String>,
     pub port: u16,
     pub dir: PathBuf,
 }
@@ -81,37 +82,43 @@ impl Server {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("server-{}-{count}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        let child = Command::new(server_binary())
-            .args(["--port", &port.to_string(), "--dir", dir.to_str().unwrap(), "--logfile", "log"])
-            .args([
-                "--save",
-                "",
-                "--bind",
-                "127.0.0.1",
-                "--enable-debug-command",
-                "yes",
-                "--enable-module-command",
-                "yes",
-            ])
-            .args(args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{}: {error}; run make deps, or set INVAL_SERVER", server_binary())
-            });
-        let mut server = Self { child, port, dir };
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let child = spawn(port, &dir, &args);
+        let mut server = Self { child, args, port, dir };
+        server.wait_until_ready().map(|()| server)
+    }
+
+    /// Kills the server, as a power cut would, and starts it again on its data.
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart().unwrap_or_else(|log| panic!("no restart: {log}"));
+    }
+
+    /// Kills the server.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts a killed server again on its data; gives its log when it does not come up.
+    pub fn restart(&mut self) -> Result<(), String> {
+        let _ = fs::remove_file(self.dir.join("log"));
+        self.child = spawn(self.port, &self.dir, &self.args);
+        self.wait_until_ready()
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if server.child.try_wait().unwrap().is_some() {
-                return Err(server.log());
+            if self.child.try_wait().unwrap().is_some() {
+                return Err(self.log());
             }
-            let ready = server.try_client().is_ok_and(|mut client| client.try_run("PING").is_ok());
+            let ready = self.try_client().is_ok_and(|mut client| client.try_run("PING").is_ok());
             // The child must still be ours: another server may have the port.
-            if ready && server.child.try_wait().unwrap().is_none() {
-                return Ok(server);
+            if ready && self.child.try_wait().unwrap().is_none() {
+                return Ok(());
             }
-            assert!(Instant::now() < deadline, "the server does not answer: {}", server.log());
+            assert!(Instant::now() < deadline, "the server does not answer: {}", self.log());
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -141,6 +148,20 @@ impl Server {
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
+}
+
+fn spawn(port: u16, dir: &Path, args: &Vec<String>) -> Child {
+    Command::new(server_binary())
+        .args(["--port", &port.to_string(), "--dir", dir.to_str().unwrap(), "--logfile", "log"])
+        .args(["--save", "", "--bind", "127.0.0.1"])
+        .args(["--enable-debug-command", "yes", "--enable-module-command", "yes"])
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("{}: {error}; run make deps, or set INVAL_SERVER", server_binary())
+        })
 }
 
 impl Drop for Server {
@@ -325,4 +346,54 @@ pub fn split(line: &str) -> Vec<Vec<u8>> {
         words.push(word);
     }
     words
+}
+
+/// `MONITOR` on a server: every command it runs, also those of its primary.
+pub struct Monitor(std::io::BufReader<net::TcpStream>);
+
+impl Monitor {
+    pub fn of(server: &Server) -> Self {
+        use std::io::{BufRead, Write};
+        let mut stream = net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(b"MONITOR\r\n").unwrap();
+        let mut reader = std::io::BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert_eq!(line, "+OK\r\n");
+        Self(reader)
+    }
+
+    /// The commands up to one that holds `end`, without it, PINGs and what clients asked.
+    pub fn until(&mut self, end: &str) -> Vec<String> {
+        use std::io::BufRead;
+        let mut commands = vec![];
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).unwrap();
+            let (_, command) = line.trim_end().split_once("] ").unwrap();
+            if command.contains(end) {
+                return commands;
+            }
+            let noise = ["\"PING\"", "\"ping\"", "\"REPLCONF\"", "\"replconf\""];
+            if !noise.iter().any(|word| command.starts_with(word)) {
+                commands.push(command.to_owned());
+            }
+        }
+    }
+}
+
+/// Whether a map reply has a field.
+pub fn has_field(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Map(fields) => fields.iter().any(|(field, _)| text(field) == name),
+        other => panic!("{other:?} is no map"),
+    }
+}
+
+/// The server's clock, in microseconds.
+pub fn server_micros(client: &mut Client) -> i64 {
+    let time: Vec<i64> =
+        texts(&client.run("TIME")).iter().map(|part| part.parse().unwrap()).collect();
+    time[0] * 1_000_000 + time[1]
 }

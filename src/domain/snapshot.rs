@@ -1,0 +1,362 @@
+//! The state as bytes, for the server's own snapshots: rules, files and tags.
+//!
+//! # Format, version 1
+//!
+//! A sequence of chunks, each `kind (1 byte) | body | CRC-32 of kind and body (4 bytes, little
+//! endian)`:
+//!
+//! | kind | body |
+//! |---|---|
+//! | `H` | `INVAL` and the version (1 byte); first, once |
+//! | `R` | a rule document (JSON) |
+//! | `F` | JSON object: name of a rule read from a file -> digest of what was read |
+//! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
+//! | `E` | number of chunks before it (varint); last, once |
+//!
+//! Names are a length (varint, LEB128) and bytes. Only keys that carry tags are written; key
+//! names are in the server's own part of the snapshot.
+//!
+//! A reader refuses what it does not know: another version, another kind, a checksum that
+//! differs, a missing end. It changes nothing before the end has been read.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::State;
+use super::name::Db;
+use super::rule::Rule;
+use super::rule_document::{parse_all, to_json};
+use super::varint::{read_name, read_number, write_name, write_number};
+
+/// What is written; readers take it and all before it.
+pub const VERSION: u8 = 1;
+
+const MAGIC: &[u8] = b"INVAL";
+
+/// Bytes of a chunk, about: large enough to compress, small enough to be held twice.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Rules in one chunk.
+const CHUNK_RULES: usize = 500;
+
+/// Digest of a rule as a file held it, by the rule's name.
+pub type FileDigests = BTreeMap<String, u64>;
+
+/// Tells whether a rule is the one that a file held before.
+pub fn digest(rule: &Rule) -> u64 {
+    let text = to_json(std::iter::once(rule));
+    (text.len() as u64) << 32 | u64::from(crc32fast::hash(text.as_bytes()))
+}
+
+/// A snapshot that was read whole.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// What was read from files.
+    pub files: FileDigests,
+    tags: Vec<Vec<u8>>,
+}
+
+impl Snapshot {
+    /// The keys with their tags, by database.
+    pub fn for_each_key(&self, mut visit: impl FnMut(Db, &[u8], &[&[u8]])) {
+        for body in &self.tags {
+            // Each body was read once without an error when it came.
+            let _ = read_tags(body, &mut visit);
+        }
+    }
+}
+
+/// Writes the state, chunk by chunk.
+pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
+    let mut count: u64 = 0;
+    let mut send = |kind: u8, body: &[u8]| {
+        let mut chunk = Vec::with_capacity(body.len() + 5);
+        chunk.push(kind);
+        chunk.extend_from_slice(body);
+        let sum = crc32fast::hash(&chunk);
+        chunk.extend_from_slice(&sum.to_le_bytes());
+        emit(&chunk);
+    };
+    let mut put = |kind: u8, body: &[u8]| {
+        send(kind, body);
+        count += 1;
+    };
+    put(b'H', &[MAGIC, &[VERSION]].concat());
+    let rules: Vec<&Rule> = state.rules.iter().collect();
+    for some in rules.chunks(CHUNK_RULES) {
+        put(b'R', to_json(some.iter().copied()).as_bytes());
+    }
+    if !state.files.is_empty() {
+        // A map of strings to numbers: there is nothing in it that could fail to serialise.
+        put(b'F', serde_json::to_string(&state.files).unwrap_or_default().as_bytes());
+    }
+    for (db, database) in state.databases() {
+        let mut body = vec![];
+        let mut known: HashMap<u32, u64> = HashMap::new();
+        for key in database.keys.ids() {
+            let tags = database.tags.tags_of(key);
+            if tags.len() == 0 {
+                continue;
+            }
+            if body.is_empty() {
+                write_number(u64::from(db.0), &mut body);
+            }
+            write_name(database.keys.name(key), &mut body);
+            write_number(tags.len() as u64, &mut body);
+            for tag in tags {
+                let next = known.len() as u64;
+                match known.get(&tag) {
+                    Some(at) => write_number(at + 1, &mut body),
+                    None => {
+                        known.insert(tag, next);
+                        write_number(0, &mut body);
+                        write_name(database.tags.name(tag), &mut body);
+                    }
+                }
+            }
+            if body.len() >= CHUNK_BYTES {
+                put(b'T', &body);
+                body.clear();
+                known.clear();
+            }
+        }
+        if !body.is_empty() {
+            put(b'T', &body);
+        }
+    }
+    let mut end = vec![];
+    write_number(count, &mut end);
+    send(b'E', &end);
+}
+
+/// Reads chunks in the order they were written.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    snapshot: Snapshot,
+    count: u64,
+}
+
+impl Decoder {
+    /// Takes a chunk; gives the snapshot with the last one.
+    ///
+    /// # Errors
+    /// What is wrong with the chunk. The decoder is of no use then.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Option<Snapshot>, String> {
+        let at = self.count;
+        let told = |why: String| format!("chunk {at} of the snapshot: {why}");
+        let (kind, body) = open(chunk).map_err(told)?;
+        match (kind, at) {
+            (b'H', 0) => match body.strip_prefix(MAGIC) {
+                Some([VERSION]) => {}
+                Some([version]) => {
+                    return Err(format!(
+                        "the snapshot has format version {version}, this module reads {VERSION}; load a newer module"
+                    ));
+                }
+                _ => return Err(told("not a snapshot of this module".to_owned())),
+            },
+            (_, 0) | (b'H', _) => {
+                return Err(told("the header is missing, or is there twice".to_owned()));
+            }
+            (b'R', _) => {
+                let rules = parse_all(body).map_err(|errors| {
+                    told(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "))
+                })?;
+                self.snapshot.rules.extend(rules);
+            }
+            (b'F', _) => {
+                self.snapshot.files =
+                    serde_json::from_slice(body).map_err(|error| told(error.to_string()))?;
+            }
+            (b'T', _) => {
+                read_tags(body, &mut |_, _, _| {})
+                    .ok_or_else(|| told("the tags end too early".to_owned()))?;
+                self.snapshot.tags.push(body.to_vec());
+            }
+            (b'E', _) => {
+                let mut rest = body;
+                let count = read_number(&mut rest).filter(|_| rest.is_empty());
+                return match count == Some(at) {
+                    true => Ok(Some(std::mem::take(&mut self.snapshot))),
+                    false => Err(told("chunks are missing".to_owned())),
+                };
+            }
+            (other, _) => return Err(told(format!("unknown kind {other}"))),
+        }
+        self.count += 1;
+        Ok(None)
+    }
+}
+
+/// Kind and body of a chunk whose checksum holds.
+fn open(chunk: &[u8]) -> Result<(u8, &[u8]), String> {
+    let (content, sum) = chunk.split_last_chunk::<4>().ok_or("too short")?;
+    if crc32fast::hash(content) != u32::from_le_bytes(*sum) {
+        return Err("the checksum differs: the snapshot is damaged".to_owned());
+    }
+    content.split_first().map(|(kind, body)| (*kind, body)).ok_or_else(|| "empty".to_owned())
+}
+
+fn read_tags(body: &[u8], visit: &mut impl FnMut(Db, &[u8], &[&[u8]])) -> Option<()> {
+    let mut rest = body;
+    let db = Db(u32::try_from(read_number(&mut rest)?).ok()?);
+    let mut known: Vec<&[u8]> = vec![];
+    let mut tags: Vec<&[u8]> = vec![];
+    while !rest.is_empty() {
+        let key = read_name(&mut rest)?;
+        tags.clear();
+        for _ in 0..read_number(&mut rest)? {
+            let tag = match read_number(&mut rest)? {
+                0 => {
+                    let tag = read_name(&mut rest)?;
+                    known.push(tag);
+                    tag
+                }
+                at => known.get(usize::try_from(at - 1).ok()?).copied()?,
+            };
+            tags.push(tag);
+        }
+        visit(db, key, &tags);
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::Change;
+    use crate::domain::rule_document::parse_one;
+    use proptest::prelude::*;
+
+    fn chunks(state: &State) -> Vec<Vec<u8>> {
+        let mut chunks = vec![];
+        encode(state, |chunk| chunks.push(chunk.to_vec()));
+        chunks
+    }
+
+    fn decode(chunks: &[Vec<u8>]) -> Result<Snapshot, String> {
+        let mut decoder = Decoder::default();
+        for (at, chunk) in chunks.iter().enumerate() {
+            if let Some(snapshot) = decoder.feed(chunk)? {
+                assert_eq!(at + 1, chunks.len());
+                return Ok(snapshot);
+            }
+        }
+        Err("no end".to_owned())
+    }
+
+    fn sample() -> State {
+        let mut state = State::default();
+        for (db, key, tags) in
+            [(0, "a", "x y"), (0, "b", "y"), (0, "c", ""), (3, "a\0\u{e9}", "x z")]
+        {
+            state.notice(Change::Created, Db(db), key.as_bytes());
+            let tags = tags.split(' ').filter(|tag| !tag.is_empty()).map(str::as_bytes);
+            state.database_mut(Db(db)).set_tags(key.as_bytes(), tags);
+        }
+        state
+            .rules
+            .set(parse_one(br#"{"eventType":"e","cacheKeys":["k:{id}"]}"#, Some("r")).unwrap());
+        state.files.insert("r".to_owned(), 77);
+        state
+    }
+
+    /// The tags of a snapshot as sorted lines.
+    fn lines(snapshot: &Snapshot) -> Vec<String> {
+        let mut lines = vec![];
+        snapshot.for_each_key(|db, key, tags| {
+            lines.push(format!(
+                "{} {} {}",
+                db.0,
+                key.escape_ascii(),
+                tags.join(&b' ').escape_ascii()
+            ));
+        });
+        lines.sort_unstable();
+        lines
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let snapshot = decode(&chunks(&sample())).unwrap();
+        assert_eq!(lines(&snapshot), ["0 a x y", "0 b y", "3 a\\x00\\xc3\\xa9 x z"]);
+        assert_eq!((snapshot.rules.len(), snapshot.files["r"]), (1, 77));
+        let empty = decode(&chunks(&State::default())).unwrap();
+        assert!(empty.rules.is_empty() && lines(&empty).is_empty());
+    }
+
+    #[test]
+    fn the_bytes_of_version_1_are_read_for_ever() {
+        let fixture = include_bytes!("../../tests/fixtures/snapshot-v1.bin");
+        let mut rest = &fixture[..];
+        let mut chunks = vec![];
+        while !rest.is_empty() {
+            chunks.push(read_name(&mut rest).unwrap().to_vec());
+        }
+        let snapshot = decode(&chunks).unwrap();
+        assert_eq!(lines(&snapshot), ["0 a x y", "0 b y", "3 a\\x00\\xc3\\xa9 x z"]);
+        assert_eq!((snapshot.rules[0].name.as_str(), snapshot.files["r"]), ("r", 77));
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_byte_is_refused() {
+        let good = chunks(&sample());
+        for at in 0..good.len() {
+            assert!(decode(&good[..at]).is_err());
+            let mut missing = good.clone();
+            missing.remove(at);
+            assert!(decode(&missing).is_err(), "without chunk {at}");
+            for byte in 0..good[at].len() {
+                let mut cut = good.clone();
+                cut[at].truncate(byte);
+                assert!(decode(&cut).is_err(), "chunk {at} cut at {byte}");
+                for bit in [1, 0x80, 0xff] {
+                    let mut flipped = good.clone();
+                    flipped[at][byte] ^= bit;
+                    assert!(decode(&flipped).is_err(), "chunk {at} byte {byte} ^ {bit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_by_name() {
+        let mut header = b"HINVAL\x02".to_vec();
+        let sum = crc32fast::hash(&header);
+        header.extend_from_slice(&sum.to_le_bytes());
+        let error = Decoder::default().feed(&header).unwrap_err();
+        assert_eq!(
+            error,
+            "the snapshot has format version 2, this module reads 1; load a newer module"
+        );
+    }
+
+    #[test]
+    fn large_states_go_in_many_chunks() {
+        let mut state = State::default();
+        for at in 0..20_000_u32 {
+            let name = format!("a rather long key name number {at}");
+            state.notice(Change::Created, Db(0), name.as_bytes());
+            let tags = [format!("tag {}", at % 100), "all".to_owned()];
+            state.database_mut(Db(0)).set_tags(name.as_bytes(), tags.iter().map(String::as_bytes));
+        }
+        let chunks = chunks(&state);
+        assert!(chunks.len() > 4 && chunks.iter().all(|chunk| chunk.len() < 2 * CHUNK_BYTES));
+        assert_eq!(lines(&decode(&chunks).unwrap()).len(), 20_000);
+    }
+
+    proptest! {
+        /// The checksum is made to hold, so that the bodies themselves are tried.
+        #[test]
+        fn any_body_is_read_or_refused(kind in prop::sample::select(&b"HRFTEX"[..]), body in prop::collection::vec(any::<u8>(), 0..40)) {
+            let mut decoder = Decoder::default();
+            decoder.feed(&chunks(&State::default())[0]).unwrap();
+            let mut chunk = vec![kind];
+            chunk.extend(body);
+            let sum = crc32fast::hash(&chunk);
+            chunk.extend(sum.to_le_bytes());
+            let _ = decoder.feed(&chunk);
+        }
+    }
+}
