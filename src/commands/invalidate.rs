@@ -224,5 +224,9 @@ fn learn_matching(server: &mut Server, patterns: &[&Pattern]) {
             found.push(name);
         }
     });
-    server.state(|state| found.iter().for_each(|name| state.seen(db, name)));
+    server.state(|state| {
+        for name in found.iter() {
+            state.seen(db, name);
+        }
+    });
 }

@@ -23,9 +23,9 @@ impl Database {
         }
     }
 
-    /// A key was seen to be there; what is known of it stays.
-    pub fn seen(&mut self, name: &[u8]) {
-        self.keys.insert(name);
+    /// A key was seen to be there; what is known of it stays. Says whether it was not known.
+    pub fn seen(&mut self, name: &[u8]) -> bool {
+        self.keys.insert(name).1
     }
 
     /// A key is gone, and all that is known of it.
