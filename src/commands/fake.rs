@@ -114,6 +114,10 @@ impl Keyspace for Port<'_> {
         self.fake.keys.iter().for_each(|name| visit(name));
     }
 
+    fn scan_all(&mut self, visit: &mut dyn FnMut(Db, &[u8])) {
+        self.scan(&mut |name| visit(Db(0), name));
+    }
+
     fn first_denied(&mut self, names: &NameList) -> Option<Denied> {
         let at = names.iter().position(|name| self.fake.denied.contains(name))?;
         Some(Denied { user: "bob".to_owned(), at })

@@ -22,6 +22,9 @@ pub trait Keyspace {
     /// Shows every key name of the database, live or just expired, some perhaps twice.
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8]));
 
+    /// Shows every key name of every database, as [`Keyspace::scan`] does.
+    fn scan_all(&mut self, visit: &mut dyn FnMut(Db, &[u8]));
+
     /// The first of the names that the caller may not delete.
     fn first_denied(&mut self, names: &NameList) -> Option<Denied>;
 

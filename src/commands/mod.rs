@@ -1,10 +1,12 @@
 //! Parse, run, reply: each command is a value first. No Redis type appears here.
 
 pub mod args;
+pub mod check;
 pub mod event;
 pub mod explain;
 #[cfg(test)]
 mod fake;
+pub mod health;
 pub mod invalidate;
 pub mod keyspace;
 pub mod purge;

@@ -1,13 +1,15 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
 use super::args::Args;
+use super::check;
 use super::event::Event;
 use super::explain::Explain;
+use super::health;
 use super::purge::Purge;
 use super::reply::Reply;
 use super::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
 use super::stats::Stats;
-use super::tags::{CardTag, Edit, EditTags, GetTags, KeysOfTags, ListTags};
+use super::tags::{CardTag, CarryTags, Edit, EditTags, GetTags, KeysOfTags, ListTags};
 use crate::domain::error::Result;
 use crate::server::Server;
 
@@ -49,6 +51,13 @@ impl Spec {
     pub fn usage(&self) -> String {
         let words = [Some(self.name), self.sub, Some(self.syntax)];
         words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Spec {
+    /// Whether it is the module's own, and no user's.
+    pub fn is_internal(&self) -> bool {
+        self.name.contains("._")
     }
 }
 
@@ -146,6 +155,17 @@ pub static TABLE: &[Spec] = &[
         categories: TAG_READ,
         key: KeyUse::None,
         run: |args, server| ListTags::parse(args)?.run(server),
+    },
+    Spec {
+        name: "TAG._CARRY",
+        sub: None,
+        syntax: "key tag [tag ...]",
+        summary: "For replication alone: the tags of a copy that comes next.",
+        complexity: "O(T) where T is the number of tags.",
+        flags: "write",
+        categories: "admin dangerous write",
+        key: KeyUse::Write,
+        run: |args, server| CarryTags::parse(args)?.run(server),
     },
     Spec {
         name: "TAG.HELP",
@@ -313,6 +333,28 @@ pub static TABLE: &[Spec] = &[
         run: |args, server| Stats::parse(args)?.run(server),
     },
     Spec {
+        name: "INVAL.HEALTH",
+        sub: None,
+        syntax: "",
+        summary: "Whether all is well, check by check, and what to do if not.",
+        complexity: "O(1)",
+        flags: "readonly fast allow-stale",
+        categories: "read",
+        key: KeyUse::None,
+        run: health::run,
+    },
+    Spec {
+        name: "INVAL.CHECK",
+        sub: None,
+        syntax: "",
+        summary: "For debugging: compares keyspace and state while the server waits, and tells the first disagreement.",
+        complexity: "O(N) where N is the number of keys.",
+        flags: "readonly",
+        categories: "admin dangerous",
+        key: KeyUse::None,
+        run: check::run,
+    },
+    Spec {
         name: "INVAL.HELP",
         sub: None,
         syntax: "",
@@ -329,7 +371,7 @@ fn help(args: &mut Args, wanted: fn(&Spec) -> bool) -> Result<Reply> {
     args.finish()?;
     let lines = TABLE
         .iter()
-        .filter(|spec| wanted(spec))
+        .filter(|spec| wanted(spec) && !spec.is_internal())
         .flat_map(|spec| [Reply::text(spec.usage()), Reply::text(format!("    {}", spec.summary))]);
     Ok(Reply::Array(lines.collect()))
 }

@@ -102,6 +102,41 @@ impl<'a> EditTags<'a> {
     }
 }
 
+/// # Format
+/// `TAG._CARRY key tag [tag ...]`: the tags of a copy that comes next. From primaries and
+/// append-only files alone.
+#[derive(Debug)]
+pub struct CarryTags<'a> {
+    key: &'a [u8],
+    tags: &'a [&'a [u8]],
+}
+
+impl<'a> CarryTags<'a> {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// Arguments that do not fit.
+    pub fn parse(args: &mut Args<'a>) -> Result<Self> {
+        Ok(Self { key: args.next("key")?, tags: args.rest("tag")? })
+    }
+
+    /// Keeps the tags until the copy comes.
+    ///
+    /// # Errors
+    /// A client asks.
+    pub fn run(self, server: &mut Server) -> Result<Reply> {
+        if !server.redis().is_obeying() {
+            return Err(Error::Internal { command: "TAG._CARRY" });
+        }
+        let db = server.redis().db();
+        let tags = self.tags.iter().map(|tag| tag.to_vec()).collect();
+        server.state(|state| state.travel.carried = Some((db, self.key.into(), tags)));
+        let words = [b"TAG._CARRY", self.key].into_iter().chain(self.tags.iter().copied());
+        server.redis().replicate(&words.collect::<Vec<_>>());
+        Ok(Reply::OK)
+    }
+}
+
 /// Whether a key may be tagged: inside the fence, and live. Learns of a live key that the
 /// index does not know yet.
 fn is_live(server: &mut Server, key: &[u8]) -> Result<bool> {

@@ -342,7 +342,26 @@ fn arguments_that_do_not_fit_are_refused() {
 fn help_lists_every_command_of_its_family() {
     let mut world = World::with_keys(&[]);
     let lines = |world: &mut World, name: &str| world.run(name).unwrap().texts();
-    assert!(lines(&mut world, "INVAL.HELP").len() == 2 * super::table::TABLE.len());
+    let public = super::table::TABLE.iter().filter(|spec| !spec.is_internal()).count();
+    assert_eq!(lines(&mut world, "INVAL.HELP").len(), 2 * public);
     assert!(lines(&mut world, "TAG.HELP").iter().step_by(2).all(|line| line.starts_with("TAG.")));
     assert!(lines(&mut world, "INVAL.RULE HELP").contains(&"INVAL.RULE DUMP".to_owned()));
+}
+
+#[test]
+fn check_tells_the_first_disagreement() {
+    let mut world = World::with_keys(&["a", "b"]);
+    assert_eq!(world.run("INVAL.CHECK").unwrap().int("keys"), 2);
+    world.fake.keys.insert(b"missed".to_vec());
+    let error = world.run("INVAL.CHECK").unwrap_err();
+    assert!(error.contains("key 'missed' lives and is not indexed"), "{error}");
+    world.fake.keys.remove(&b"missed"[..]);
+    world.fake.keys.remove(&b"a"[..]);
+    let error = world.run("INVAL.CHECK").unwrap_err();
+    assert!(error.contains("key 'a' is indexed and does not live"), "{error}");
+    assert_eq!(
+        world.run("TAG._CARRY a t").unwrap_err(),
+        "ERR TAG._CARRY is for replication alone; use TAG.SET"
+    );
+    assert_eq!(world.run("INVAL.HEALTH").unwrap().field("status"), &Reply::text("healthy"));
 }

@@ -98,6 +98,11 @@ pub enum Error {
     /// A cursor that no reply gave.
     BadCursor { found: Vec<u8> },
 
+    /// A command of the module's own, sent by a client.
+    Internal { command: &'static str },
+    /// Keyspace and state disagree.
+    Disagreement { what: String },
+
     // The server.
     /// The caller may not delete a key.
     NoPermission { user: String, key: Vec<u8> },
@@ -297,6 +302,14 @@ impl fmt::Display for Error {
             Self::BadCursor { found } => {
                 write!(f, "cursor '{}' is not one that a reply gave; start with 0", Shown(found))
             }
+
+            Self::Internal { command } => {
+                write!(f, "{command} is for replication alone; use TAG.SET")
+            }
+            Self::Disagreement { what } => write!(
+                f,
+                "check failed: {what}; please report it; the next verifying pass mends the index"
+            ),
 
             Self::NoPermission { user, key } => write!(
                 f,

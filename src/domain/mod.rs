@@ -11,6 +11,7 @@ pub mod error;
 pub mod fence;
 mod files;
 pub mod glob;
+pub mod health;
 mod key_order;
 pub mod key_table;
 #[cfg(test)]
@@ -180,12 +181,6 @@ mod tests {
     fn tagged(state: &mut State, db: Db, name: &[u8], tag: &[u8]) {
         state.notice(Change::Created, db, name);
         state.database_mut(db).set_tags(name, [tag].into_iter()).unwrap();
-    }
-
-    fn tags(state: &State, db: Db, name: &[u8]) -> Option<Vec<Vec<u8>>> {
-        let database = state.database(db)?;
-        database.keys.find(name)?;
-        Some(database.tags_of(name))
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(super) static WARM_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
 /// Microseconds of one slice of the walk over a keyspace that was there before.
 pub(super) static INDEX_SLICE_US: AtomicI64 = AtomicI64::new(500);
 
+/// Seconds between two comparisons of what is known with what the server counts; 0 for never.
+pub(super) static CHECK_INTERVAL_S: AtomicI64 = AtomicI64::new(60);
+
 struct Number {
     name: &'static CStr,
     value: &'static AtomicI64,
@@ -25,7 +28,8 @@ struct Number {
     max: i64,
 }
 
-static NUMBERS: [Number; 2] = [
+static NUMBERS: [Number; 3] = [
+    Number { name: c"check-interval", value: &CHECK_INTERVAL_S, min: 0, max: 86_400 },
     Number { name: c"warm-maxlen", value: &WARM_MAXLEN, min: 0, max: 10_000_000 },
     Number { name: c"index-slice-us", value: &INDEX_SLICE_US, min: 50, max: 1_000_000 },
 ];

@@ -1,4 +1,6 @@
-//! `INVAL.DEBUG PANIC COMMAND|STATE|CALLBACK`: panics on demand, for the tests of the guard.
+//! Faults on demand, for tests: `INVAL.DEBUG PANIC COMMAND|STATE|CALLBACK` panics,
+//! `INVAL.DEBUG DELETE key` deletes as other modules do, without a notification, and
+//! `INVAL.DEBUG FORGET key` makes the index miss a live key.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +12,8 @@ use super::glue::{send, send_error_text, words};
 use super::guard::guarded;
 use super::state::shared;
 use crate::commands::reply::Reply;
+use crate::domain::change::Change;
+use crate::domain::name::Db;
 
 static IN_CALLBACK: AtomicBool = AtomicBool::new(false);
 
@@ -44,6 +48,15 @@ extern "C" fn on_debug(
     let done = guarded(false, || {
         // SAFETY: the server's own arguments.
         let words = unsafe { words(argv, argc) };
+        match words.get(1..).unwrap_or_default() {
+            [b"DELETE", key] => return delete(ctx, key),
+            [b"FORGET", key] => {
+                let db = Db(ctx.selected_db());
+                shared(&ctx, |shared| shared.notice(Change::Deleted, db, key));
+                return true;
+            }
+            _ => {}
+        }
         match words.get(2).copied() {
             Some(b"COMMAND") => panic!("forced in a command"),
             Some(b"STATE") => shared(&ctx, |shared| shared.with(|_| panic!("forced in the state"))),
@@ -57,4 +70,13 @@ extern "C" fn on_debug(
         false => send_error_text(ctx, "ERR", "internal error, caught"),
     }
     raw::Status::Ok as c_int
+}
+
+fn delete(ctx: Ctx, key: &[u8]) -> bool {
+    let name = ctx.string(key);
+    let mode = (raw::REDISMODULE_READ | raw::REDISMODULE_WRITE).cast_signed();
+    let Some(key) = call!(RedisModule_OpenKey(ctx.0, name.string, mode)) else { return false };
+    let deleted = call!(RedisModule_DeleteKey(key.cast())) == Some(raw::Status::Ok as c_int);
+    call!(RedisModule_CloseKey(key.cast()));
+    deleted
 }

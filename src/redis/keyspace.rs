@@ -67,6 +67,15 @@ impl Keyspace for LiveKeyspace {
         while cursor.step(self.ctx, visit) {}
     }
 
+    fn scan_all(&mut self, visit: &mut dyn FnMut(Db, &[u8])) {
+        let ctx = self.ctx;
+        let selected = ctx.selected_db();
+        for db in (0..).take_while(|db| ctx.select_db(*db)) {
+            self.scan(&mut |name| visit(Db(db), name));
+        }
+        ctx.select_db(selected);
+    }
+
     fn first_denied(&mut self, names: &NameList) -> Option<Denied> {
         if names.is_empty() || self.is_obeying() || !self.has_user() {
             return None;

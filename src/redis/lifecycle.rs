@@ -5,10 +5,12 @@ use std::ffi::{c_int, c_void};
 use redis_module::raw;
 
 use super::aof;
-use super::api::{Ctx, call};
+use super::api::{Ctx, bytes, call};
+use super::copies;
 use super::guard::guarded;
 use super::state::shared;
 use super::walk;
+use crate::domain::change::Change;
 use crate::domain::name::Db;
 
 /// Subscribes; false when the server refuses.
@@ -25,6 +27,39 @@ pub(super) fn subscribe(ctx: Ctx) -> bool {
         call!(RedisModule_SubscribeToServerEvent(ctx.0, event, callback))
             == Some(raw::Status::Ok as c_int)
     })
+}
+
+/// Keys that go without a notification: deleted by another module. Redis 7.2 and later.
+pub(super) fn subscribe_to_unlinks(ctx: Ctx) {
+    let event = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_KEY, dataver: 1 };
+    let known =
+        call!(RedisModule_IsSubEventSupported(event, raw::REDISMODULE_SUBEVENT_KEY_DELETED));
+    if known == Some(1) {
+        call!(RedisModule_SubscribeToServerEvent(ctx.0, event, Some(on_unlink)));
+    }
+}
+
+/// Comes before the notification of the same deletion, if there is one.
+extern "C" fn on_unlink(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    sub: u64,
+    data: *mut c_void,
+) {
+    guarded((), || {
+        if sub != raw::REDISMODULE_SUBEVENT_KEY_DELETED || data.is_null() {
+            return;
+        }
+        // SAFETY: version 1 of the Key event passes this struct.
+        let key = unsafe { &*data.cast::<raw::RedisModuleKeyInfo>() }.key;
+        let name = call!(RedisModule_GetKeyNameFromModuleKey(key));
+        let Some(name) = name.filter(|name| !name.is_null()) else { return };
+        let db = call!(RedisModule_GetDbIdFromModuleKey(key)).unwrap_or(0);
+        // SAFETY: the key is open until this callback returns.
+        let name = unsafe { bytes(name) };
+        let db = Db(u32::try_from(db).unwrap_or(0));
+        shared(&Ctx(ctx), |shared| shared.notice(Change::Unlinked, db, name));
+    });
 }
 
 /// FLUSHDB, FLUSHALL, a full resync, DEBUG RELOAD. The crate's own handler drops the number.
@@ -106,5 +141,8 @@ extern "C" fn on_cron(
     _: u64,
     _: *mut c_void,
 ) {
-    guarded((), || walk::start_if_needed(Ctx(ctx)));
+    guarded((), || {
+        copies::settle(Ctx(ctx));
+        walk::start_if_needed(Ctx(ctx));
+    });
 }

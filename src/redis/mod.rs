@@ -6,6 +6,7 @@ mod alloc;
 mod aof;
 mod api;
 mod config;
+mod copies;
 mod docs;
 #[cfg(feature = "faults")]
 mod faults;
@@ -117,7 +118,9 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
     let registered = persistence::register(ctx)
         && notifications::subscribe(ctx)
         && lifecycle::subscribe(ctx)
+        && copies::register(ctx)
         && info::register(ctx);
+    lifecycle::subscribe_to_unlinks(ctx);
     #[cfg(feature = "faults")]
     let registered = registered && faults::register(ctx);
     if !registered {

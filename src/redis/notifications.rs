@@ -40,7 +40,11 @@ extern "C" fn on_event(
         let Some(change) = Change::from_event(event.to_bytes()) else { return true };
         // SAFETY: the key outlives the call; the state copies what it keeps.
         let name = unsafe { bytes(key) };
-        shared(&ctx, |shared| shared.notice(change, Db(ctx.selected_db()), name));
+        let db = Db(ctx.selected_db());
+        shared(&ctx, |shared| shared.notice(change, db, name));
+        if change == Change::Copied {
+            carry(ctx, db, name);
+        }
         true
     });
     if !heard {
@@ -48,4 +52,15 @@ extern "C" fn on_event(
         shared(&ctx, |shared| shared.doubt());
     }
     raw::Status::Ok as c_int
+}
+
+/// Tells replicas and the append-only file the tags of a copy. They cannot know its source: a
+/// loading server sees no commands. What is sent from a callback stands before the command that
+/// caused it, in the same transaction, so the tags wait there for the copy.
+fn carry(ctx: Ctx, db: Db, name: &[u8]) {
+    let tags = shared(&ctx, |shared| shared.with(|state| state.tags_of(db, name)));
+    if !tags.is_empty() {
+        let words = [b"TAG._CARRY", name].into_iter().chain(tags.iter().map(Vec::as_slice));
+        ctx.replicate(&words.collect::<Vec<_>>());
+    }
 }

@@ -1,5 +1,5 @@
-//! The walk over a keyspace that was there before the module: in slices, from a timer, so that
-//! the server keeps answering.
+//! Walks over the keyspace, in slices, from a timer, so that the server keeps answering: the
+//! first one over the keys that were there before the module, and later ones that verify.
 
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 
 use redis_module::{RedisGILGuard, raw};
 
-use super::api::{Ctx, call, log_notice};
+use super::api::{Ctx, call, log_notice, log_warning};
 use super::config;
 use super::guard::guarded;
-use super::keyspace::Cursor;
+use super::keyspace::{Cursor, LiveKeyspace};
 use super::state::shared;
+use crate::commands::keyspace::Keyspace;
 use crate::domain::IndexProgress;
 use crate::domain::name::{Db, NameList};
+use crate::domain::pass::Drift;
 
 /// Between two slices, in milliseconds: other clients are served meanwhile.
 const PAUSE_MS: i64 = 1;
@@ -26,18 +28,32 @@ const NAMES_PER_LOOK: usize = 64;
 /// Steps of the progress that are logged, in percent.
 const LOG_EVERY_PERCENT: u64 = 20;
 
+/// With a fence the sizes cannot be compared, so every so many checks a pass looks.
+const CHECKS_PER_PASS: u32 = 10;
+
 struct Walk {
     db: u32,
     cursor: Cursor,
     started: Instant,
     logged_percent: u64,
+    /// What passes had found before this one.
+    before: Drift,
 }
 
 impl Walk {
-    fn new() -> Self {
-        Self { db: 0, cursor: Cursor::new(), started: Instant::now(), logged_percent: 0 }
+    fn new(before: Drift) -> Self {
+        Self { db: 0, cursor: Cursor::new(), started: Instant::now(), logged_percent: 0, before }
     }
 }
+
+/// When sizes were compared last, and how often.
+struct Checks {
+    last: Instant,
+    count: u32,
+}
+
+static CHECKS: LazyLock<RedisGILGuard<RefCell<Checks>>> =
+    LazyLock::new(|| RedisGILGuard::new(RefCell::new(Checks { last: Instant::now(), count: 0 })));
 
 static WALK: LazyLock<RedisGILGuard<RefCell<Option<Walk>>>> = LazyLock::new(RedisGILGuard::default);
 
@@ -51,28 +67,79 @@ pub(super) fn mark_if_keys_exist(ctx: Ctx) {
     });
 }
 
-/// Starts a walk when the index is incomplete and none is under way.
+/// Starts a walk when the index is incomplete, or in doubt, and none is under way. Called some
+/// ten times a second.
 pub(super) fn start_if_needed(ctx: Ctx) {
-    let incomplete = shared(&ctx, |shared| shared.with(|state| state.index.incomplete));
-    let loading = ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_LOADING);
-    if !incomplete || loading || WALK.lock(&ctx).borrow().is_some() {
+    if ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_LOADING) || WALK.lock(&ctx).borrow().is_some() {
         return;
     }
-    let expected = count_keys(ctx);
-    shared(&ctx, |shared| {
-        shared.with(|state| state.index = IndexProgress { incomplete: true, expected, scanned: 0 });
+    let (incomplete, suspect) =
+        shared(&ctx, |shared| (shared.with(|state| state.index.incomplete), shared.is_suspect()));
+    if suspect {
+        return;
+    }
+    if incomplete {
+        let expected = count_keys(ctx);
+        shared(&ctx, |shared| {
+            shared.with(|state| {
+                state.index = IndexProgress { incomplete: true, expected, scanned: 0 };
+            });
+        });
+        log_notice(&format!(
+            "inval: indexing {expected} keys that were there before; the server keeps answering"
+        ));
+    } else if !check_is_due(ctx) {
+        return;
+    }
+    let before = shared(&ctx, |shared| {
+        shared.with(|state| {
+            state.begin_pass();
+            state.drift
+        })
     });
-    log_notice(&format!(
-        "inval: indexing {expected} keys that were there before; the server keeps answering"
-    ));
-    *WALK.lock(&ctx).borrow_mut() = Some(Walk::new());
+    *WALK.lock(&ctx).borrow_mut() = Some(Walk::new(before));
     arm(ctx);
+}
+
+/// Whether it is time to check, and there is a reason for a pass: sizes that differ, or a fence
+/// that hides them.
+fn check_is_due(ctx: Ctx) -> bool {
+    let interval = config::CHECK_INTERVAL_S.load(Ordering::Relaxed).unsigned_abs();
+    let count = {
+        let guard = CHECKS.lock(&ctx);
+        let mut checks = guard.borrow_mut();
+        if interval == 0 || checks.last.elapsed() < Duration::from_secs(interval) {
+            return false;
+        }
+        checks.last = Instant::now();
+        checks.count = checks.count.wrapping_add(1);
+        checks.count
+    };
+    let selected = ctx.selected_db();
+    let mut differs = None;
+    let mut hidden = false;
+    for db in (0..).take_while(|db| ctx.select_db(*db)) {
+        let size = ctx.db_size();
+        match shared(&ctx, |shared| shared.with(|state| state.expected_size(Db(db)))) {
+            Some(expected) if expected != size => differs = Some((db, expected, size)),
+            Some(_) => {}
+            None => hidden = true,
+        }
+    }
+    ctx.select_db(selected);
+    if let Some((db, expected, size)) = differs {
+        log_warning(&format!(
+            "inval: db{db} holds {size} keys and {expected} are known: looking for the difference"
+        ));
+    }
+    differs.is_some() || (hidden && count % CHECKS_PER_PASS == 0)
 }
 
 /// Starts the walk under way from the beginning.
 pub(super) fn abandon(ctx: Ctx) {
     if let Some(walk) = WALK.lock(&ctx).borrow_mut().as_mut() {
-        *walk = Walk { started: walk.started, ..Walk::new() };
+        *walk = Walk { started: walk.started, ..Walk::new(walk.before) };
+        shared(&ctx, |shared| shared.with(|state| state.begin_pass()));
     }
 }
 
@@ -107,7 +174,7 @@ fn slice(ctx: Ctx) -> bool {
         let db = Db(walk.db);
         shared(&ctx, |shared| {
             shared.with(|state| {
-                names.iter().for_each(|name| state.seen(db, name));
+                names.iter().for_each(|name| state.pass_saw(db, name));
                 state.index.scanned += names.len() as u64;
             });
         });
@@ -125,16 +192,29 @@ fn slice(ctx: Ctx) -> bool {
 }
 
 fn finish(ctx: Ctx, walk: &Walk) {
-    let keys = shared(&ctx, |shared| {
+    for (db, name) in shared(&ctx, |shared| shared.with(|state| state.end_pass())) {
+        ctx.select_db(db.0);
+        if !LiveKeyspace::new(ctx).exists(&name) {
+            shared(&ctx, |shared| shared.with(|state| state.forget_dead(db, &name)));
+        }
+    }
+    let (keys, first, drift) = shared(&ctx, |shared| {
         shared.with(|state| {
-            state.index.incomplete = false;
-            state.sizes().0
+            let first = std::mem::take(&mut state.index.incomplete);
+            (state.sizes().0, first, state.drift)
         })
     });
-    log_notice(&format!(
-        "inval: index complete, {keys} keys in {} ms",
-        walk.started.elapsed().as_millis()
-    ));
+    let took = walk.started.elapsed().as_millis();
+    let (missed, dead) = (drift.missed - walk.before.missed, drift.dead - walk.before.dead);
+    if first {
+        log_notice(&format!("inval: index complete, {keys} keys in {took} ms"));
+    } else if missed + dead > 0 {
+        log_warning(&format!(
+            "inval: drift mended: {missed} live keys were not known, {dead} known keys did not live; please report it"
+        ));
+    } else {
+        log_notice(&format!("inval: verified, {keys} keys in {took} ms"));
+    }
 }
 
 fn log_progress(ctx: Ctx, walk: &mut Walk) {

@@ -1,0 +1,74 @@
+//! COPY tells its target and not its source; a command filter hears both when it is asked for.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use redis_module::raw;
+
+use super::api::{Ctx, bytes, call};
+use super::guard::guarded;
+use super::state::{MainThread, shared};
+use crate::domain::name::Db;
+use crate::domain::travel::Announced;
+
+/// Transactions that clients have open. Too high when a client goes away inside one: then
+/// announced copies are kept for longer, and nothing is lost.
+static OPEN_TRANSACTIONS: AtomicI64 = AtomicI64::new(0);
+
+/// Not called for what the module itself calls.
+const NO_SELF: c_int = 1;
+
+/// Registers the filter; false when the server refuses.
+pub(super) fn register(ctx: Ctx) -> bool {
+    call!(RedisModule_RegisterCommandFilter(ctx.0, Some(on_command), NO_SELF))
+        .is_some_and(|filter| !filter.is_null())
+}
+
+/// Forgets copies that have been made or have failed. Called from time to time.
+pub(super) fn settle(ctx: Ctx) {
+    if OPEN_TRANSACTIONS.load(Ordering::Relaxed) == 0 {
+        shared(&ctx, |shared| shared.with(|state| state.travel.settle()));
+    }
+}
+
+/// Called for every command of every client, before it is queued or run: the length of its
+/// name is all that most commands are asked for.
+extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
+    let Some(name) = word(filter, 0) else { return };
+    match name.len() {
+        4 if name.eq_ignore_ascii_case(b"COPY") => guarded((), || announce(filter)),
+        4 if name.eq_ignore_ascii_case(b"EXEC") => close(),
+        5 if name.eq_ignore_ascii_case(b"MULTI") => {
+            OPEN_TRANSACTIONS.fetch_add(1, Ordering::Relaxed);
+        }
+        7 if name.eq_ignore_ascii_case(b"DISCARD") => close(),
+        _ => {}
+    }
+}
+
+fn close() {
+    let less = |open: i64| Some((open - 1).max(0));
+    let _ = OPEN_TRANSACTIONS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+}
+
+/// `COPY source target [DB n] [REPLACE]`
+fn announce(filter: *mut raw::RedisModuleCommandFilterCtx) {
+    let (Some(source), Some(target)) = (word(filter, 1), word(filter, 2)) else { return };
+    let db = (3..5).find_map(|at| {
+        let names_db = word(filter, at)?.eq_ignore_ascii_case(b"DB");
+        let number = std::str::from_utf8(word(filter, at + 1)?).ok()?;
+        if names_db { number.parse().ok().map(Db) } else { None }
+    });
+    let copy = Announced { source: source.to_vec(), target: target.to_vec(), db };
+    let in_transaction = OPEN_TRANSACTIONS.load(Ordering::Relaxed) > 0;
+    // SAFETY: filters run on the main thread.
+    let main = unsafe { MainThread::assume() };
+    shared(&main, |shared| shared.with(|state| state.travel.announce(copy, in_transaction)));
+}
+
+/// A word of the command, valid until the filter returns.
+fn word<'a>(filter: *mut raw::RedisModuleCommandFilterCtx, at: c_int) -> Option<&'a [u8]> {
+    let word = call!(RedisModule_CommandFilterArgGet(filter, at))?;
+    // SAFETY: the server keeps the command's words until the filter returns.
+    (!word.is_null()).then(|| unsafe { bytes(word) })
+}
