@@ -7,13 +7,14 @@
 //! all    = test { "and" test }
 //! test   = "not" test | "(" any ")" | "exists" path | "changed" path
 //!        | path ("=" | "!=") value | path "in" "(" value { "," value } ")"
-//! value  = JSON string, number, true, false, null; strings also in single quotes
+//! value  = JSON string, number, true, false, null; strings also in single quotes, where `\'`
+//!          and `\\` stand for `'` and `\`
 //! ```
 //!
 //! `exists p`: the payload has a value other than null at `p`. `changed p`: the values at
 //! `before.p` and `after.p` differ (an absent value is null), as in change-data-capture
 //! envelopes. A comparison with an absent value is false; so `status != "draft"` holds for a
-//! payload without `status`. Numbers compare by value: `1` equals `1.0`.
+//! payload without `status`. Numbers compare by value, to the last digit: `1` equals `1.0`.
 
 use serde_json::Value;
 
@@ -92,7 +93,7 @@ fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
             (Some(a), Some(b)) => a == b,
-            _ => a == b || a.as_f64() == b.as_f64(),
+            _ => a == b || decimal(a.as_str()).is_some_and(|a| Some(a) == decimal(b.as_str())),
         },
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
@@ -102,6 +103,22 @@ fn equal(a: &Value, b: &Value) -> bool {
         }
         _ => a == b,
     }
+}
+
+/// A JSON number by value: sign, digits without zeros around them, and the power of ten of the
+/// last. `None` for a power beyond 64 bits: such a number equals its own spelling alone.
+fn decimal(number: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, power) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
+    let digits = digits.trim_start_matches('0');
+    let kept = digits.trim_end_matches('0');
+    if kept.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    let shift = i64::try_from(digits.len() - kept.len()).ok()?;
+    let power = power.parse::<i64>().ok()?.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    Some((whole.starts_with('-'), kept.to_owned(), power.checked_add(shift)?))
 }
 
 struct Parser<'s> {
@@ -231,8 +248,11 @@ impl<'s> Parser<'s> {
 
     fn value(&mut self) -> Result<Value> {
         let word = self.word();
-        let value = match word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
-            Some(text) => Some(Value::String(text.replace("\\'", "'"))),
+        let quoted = word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        let value = match quoted {
+            Some(text) => {
+                (quoted_len(word, '\'') == Some(word.len())).then(|| Value::String(unescaped(text)))
+            }
             None => serde_json::from_str(word)
                 .ok()
                 .filter(|value: &Value| !value.is_array() && !value.is_object()),
@@ -258,6 +278,17 @@ fn quoted_len(text: &str, quote: char) -> Option<usize> {
     None
 }
 
+/// `\'` and `\\` are what follows the backslash; any other backslash is one.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let escaped = chars.next_if(|next| c == '\\' && matches!(next, '\'' | '\\'));
+        out.push(escaped.unwrap_or(c));
+    }
+    out
+}
+
 fn one_or(mut tests: Vec<Test>, many: fn(Vec<Test>) -> Test) -> Test {
     match tests.pop() {
         Some(only) if tests.is_empty() => only,
@@ -276,7 +307,9 @@ mod tests {
     #[test]
     fn table() {
         let payload = Payload::parse(
-            br#"{"status":"paid","n":1,"nil":null,"o":{"x":true},"before":{"price":10,"name":"a"},"after":{"price":12,"name":"a","new":1}}"#,
+            br#"{"status":"paid","n":1,"nil":null,"o":{"x":true},"big":18446744073709551615,"huge":1e999,
+                "price":0.30000000000000001,"zero":-0.0e5,"dir":"c:\\","before":{"price":10,"name":"a","id":9007199254740993.0},
+                "after":{"price":12,"name":"a","new":1,"id":9007199254740992.0}}"#,
         )
         .unwrap();
         let rows = [
@@ -291,6 +324,16 @@ mod tests {
             ("status in ('open')", false),
             ("n = 1.0", true),
             ("n = '1'", false),
+            ("n = 10e-1", true),
+            ("big = 18446744073709551614", false),
+            ("big = 18446744073709551615.0", true),
+            ("huge = 2e999", false),
+            ("huge = -1e999", false),
+            ("huge = 10E+998", true),
+            ("price = 0.3", false),
+            ("zero = 0", true),
+            ("changed id", true),
+            ("dir = 'c:\\\\'", true),
             ("o.x = true", true),
             ("exists status", true),
             ("exists nil", false),
@@ -332,6 +375,10 @@ mod tests {
             (
                 "status = 'a",
                 "expected a value such as \"paid\", 42, true or null, found ''a', at byte 9",
+            ),
+            (
+                "status = 'a\\'",
+                "expected a value such as \"paid\", 42, true or null, found ''a\\'', at byte 9",
             ),
         ];
         for (source, expected) in rows {

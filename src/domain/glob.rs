@@ -4,8 +4,9 @@
 //! `x`. No braces; `*` crosses `:` and `/`; case matters; class ranges compare bytes as
 //! signed, as the server does on x86-64.
 //!
-//! One difference, on purpose: an unclosed `[` is an error here. The server takes the rest of
-//! the pattern as the class, which is never what was meant.
+//! Two differences, on purpose. An unclosed `[` is an error here: the server takes the rest of
+//! the pattern as the class, which is never what was meant. And `**` takes the empty name, as
+//! `*` does: the server's loop never starts on it.
 //!
 //! A pattern is cut at its stars into segments of fixed width; the first is anchored at the
 //! start, the last at the end, the others are found leftmost. That needs no backtracking, so

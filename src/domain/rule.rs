@@ -183,7 +183,10 @@ impl Target {
     /// # Errors
     /// As [`Target::new`].
     pub fn cache_key(text: &str) -> Result<Self> {
-        match Glob::is_pattern(text.as_bytes()) && !only_paths_have_brackets(text) {
+        // Text that is no template is a glob too: its error is told, and nothing taken literally.
+        let has_wildcard =
+            || Template::parse(text, Syntax::Glob).map_or(true, |template| template.has_wildcard());
+        match Glob::is_pattern(text.as_bytes()) && has_wildcard() {
             true => Self::new(TargetKind::Glob, text),
             false => Self::new(TargetKind::Key, text),
         }
@@ -279,24 +282,6 @@ fn compile(kind: TargetKind, text: &[u8]) -> Result<Option<Pattern>> {
     }
 }
 
-/// Whether every glob character of `text` belongs to a placeholder, as in `{tags[0]}`.
-fn only_paths_have_brackets(text: &str) -> bool {
-    let mut outside = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        outside.push_str(before);
-        match after.split_once('}') {
-            Some((_, after)) => rest = after,
-            None => {
-                rest = after;
-                break;
-            }
-        }
-    }
-    outside.push_str(rest);
-    !Glob::is_pattern(outside.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,6 +298,10 @@ mod tests {
         assert_eq!(kind_of("user:{id}:*"), TargetKind::Glob);
         assert_eq!(kind_of("tag:{tags[0]}"), TargetKind::Key);
         assert_eq!(kind_of("tag:{tags[0]}:?"), TargetKind::Glob);
+        // Doubled braces are text, as in a hash tag of a cluster.
+        assert_eq!(kind_of("cart:{{*}}"), TargetKind::Glob);
+        assert_eq!(kind_of("cart:{{{tags[0]}}}"), TargetKind::Key);
+        assert!(Target::cache_key("*\\{{x}}").is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::error::{Error, Result};
-use super::glob;
+use super::glob::{self, Glob};
 use super::payload::{Path, Payload, kind_of};
 
 /// What the rendered text will be read as; decides how values are escaped.
@@ -91,6 +91,13 @@ impl Template {
             [Part::Text(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether a glob character stands in the text around the placeholders.
+    pub fn has_wildcard(&self) -> bool {
+        let wild =
+            |part: &Part| matches!(part, Part::Text(text) if Glob::is_pattern(text.as_bytes()));
+        self.parts.iter().any(wild)
     }
 
     /// Puts the payload's values in.
