@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
-use crate::domain::rule::Rule;
+use crate::domain::rule::{Rule, check_name};
 use crate::domain::rule_document::{RuleDocument, parse_one, parse_with_files, to_json};
 use crate::domain::rule_table::RULES_MAX;
 use crate::domain::snapshot::FileDigests;
@@ -26,6 +26,7 @@ impl SetRule {
         let name = args.text("name")?;
         let json = args.next("json")?;
         args.finish()?;
+        check_name("rule", name)?;
         Ok(Self { rule: parse_one(json, Some(name))?, replace: true })
     }
 

@@ -326,6 +326,7 @@ fn arguments_that_do_not_fit_are_refused() {
         ("INVAL.RULE ADD r e", "ERR missing ON event; usage: INVAL.RULE ADD"),
         ("INVAL.RULE ADD r ON e", "ERR rule 'r': no targets"),
         ("INVAL.RULE SET r {\"eventType\":\"e\",\"tag\":[]}", "ERR bad rule: unknown field `tag`"),
+        ("INVAL.RULE SET  {}", "ERR empty rule; give it at least one byte"),
         ("TAG.KEYS NOT x", "ERR missing tag; usage: TAG.KEYS"),
         ("TAG.KEYS x CURSOR 7777777777", "ERR cursor '7777777777' is not one that a reply gave"),
         ("TAG.GET a b", "ERR unexpected argument 'b'; usage: TAG.GET key"),

@@ -102,6 +102,20 @@ impl Pattern {
     }
 }
 
+/// Appends `value` so that it stands for itself, inside a class, in verbose mode and elsewhere:
+/// every ASCII byte that could mean something is written as its number. A repetition after a
+/// placeholder binds to the value's last character, as after any text: `(?:{id})?` takes all.
+pub fn escape_into(value: &str, pattern: &mut Vec<u8>) {
+    for c in value.chars() {
+        match c {
+            _ if c.is_ascii_alphanumeric() || c == '_' || c == ':' || !c.is_ascii() => {
+                pattern.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            _ => pattern.extend_from_slice(format!("\\x{:02X}", u32::from(c)).as_bytes()),
+        }
+    }
+}
+
 /// The last line of a regex error is the sentence; the lines before draw an arrow.
 fn last_line(error: &regex::Error) -> String {
     let text = error.to_string();
@@ -190,6 +204,21 @@ mod tests {
             "pattern of 1025 bytes is longer than the limit of 1024; use a shorter pattern, or tags"
         );
         assert_eq!(error(b"\xff"), "regex '\\xff' is not UTF-8; a byte is written \\xNN");
+    }
+
+    #[test]
+    fn a_value_stands_for_itself_in_verbose_mode_and_in_a_class() {
+        let mut verbose = b"(?x)^k:".to_vec();
+        escape_into("a b#c", &mut verbose);
+        let verbose = Pattern::regex(&verbose).unwrap();
+        assert!(verbose.matches(b"k:a b#c") && !verbose.matches(b"k:abc"));
+        for value in ["^", "]", "-", "\\", "&"] {
+            let mut class = b"^[".to_vec();
+            escape_into(value, &mut class);
+            class.extend(b"x]$");
+            let class = Pattern::regex(&class).unwrap();
+            assert!(class.matches(value.as_bytes()) && class.matches(b"x") && !class.matches(b"a"));
+        }
     }
 
     proptest! {

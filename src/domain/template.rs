@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::error::{Error, Result};
 use super::glob::{self, Glob};
+use super::pattern;
 use super::payload::{Path, Payload, kind_of};
 
 /// What the rendered text will be read as; decides how values are escaped.
@@ -140,7 +141,7 @@ impl Template {
                     match self.syntax {
                         Syntax::Name => out.extend_from_slice(value.as_bytes()),
                         Syntax::Glob => glob::escape_into(value.as_bytes(), &mut out),
-                        Syntax::Regex => out.extend_from_slice(regex::escape(&value).as_bytes()),
+                        Syntax::Regex => pattern::escape_into(&value, &mut out),
                     }
                 }
             }
@@ -209,7 +210,7 @@ mod tests {
         let rows = [
             ("u:{id}", Syntax::Name, "u:a*[b].c"),
             ("u:{id}:*", Syntax::Glob, "u:a\\*\\[b\\].c:*"),
-            ("^u:{id}:.*$", Syntax::Regex, "^u:a\\*\\[b\\]\\.c:.*$"),
+            ("^u:{id}:.*$", Syntax::Regex, "^u:a\\x2A\\x5Bb\\x5D\\x2Ec:.*$"),
             ("{n}-{yes}-{p.id}-{t[1]}", Syntax::Name, "12.50-true-7-y"),
             ("{nope|none}/{nil|nix}/{nope|}", Syntax::Name, "none/nix/"),
             ("{nope|a*}", Syntax::Glob, "a\\*"),

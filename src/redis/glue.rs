@@ -67,9 +67,19 @@ pub(super) fn send_error(ctx: Ctx, error: &Error) {
     send_error_text(ctx, error.code(), &error.to_string());
 }
 
+/// Longest error line, in bytes: long enough for the errors of a document of rules, short
+/// enough for a log.
+const ERROR_MAX_BYTES: usize = 4096;
+
 /// Sends an error in words.
 pub(super) fn send_error_text(ctx: Ctx, code: &str, text: &str) {
-    if let Ok(line) = CString::new(format!("{code} {}", ascii(text))) {
+    let mut text = ascii(text);
+    if text.len() > ERROR_MAX_BYTES {
+        // ASCII: any place is a border.
+        text.truncate(ERROR_MAX_BYTES);
+        text.push_str("... (cut)");
+    }
+    if let Ok(line) = CString::new(format!("{code} {text}")) {
         call!(RedisModule_ReplyWithError(ctx.0, line.as_ptr()));
     }
 }
