@@ -94,11 +94,8 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
     for (db, database) in state.databases() {
         let mut body = vec![];
         let mut known: HashMap<u32, u64> = HashMap::new();
-        for key in database.keys.ids() {
+        for key in database.tags.tagged_from(0) {
             let tags = database.tags.tags_of(key);
-            if tags.len() == 0 {
-                continue;
-            }
             if body.is_empty() {
                 write_number(u64::from(db.0), &mut body);
             }

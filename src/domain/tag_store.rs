@@ -105,6 +105,12 @@ impl TagStore {
         edges.iter().map(|edge| edge.tag)
     }
 
+    /// The keys from id `from` on that carry tags, in order of id.
+    pub fn tagged_from(&self, from: KeyId) -> impl Iterator<Item = KeyId> {
+        let keys = self.edges.iter().enumerate().skip(from as usize);
+        keys.filter(|(_, edges)| !edges.is_empty()).map(|(key, _)| key as KeyId)
+    }
+
     /// Whether the key carries the tag.
     pub fn has(&self, key: KeyId, tag: TagId) -> bool {
         self.tags_of(key).any(|other| other == tag)

@@ -6,7 +6,11 @@ use redis_module::raw;
 use super::api::{Ctx, call};
 use super::state::shared;
 use crate::domain::State;
+use crate::domain::key_table::KeyId;
 use crate::domain::name::Db;
+
+/// Keys whose tags are read at once: what is held twice meanwhile.
+const KEYS_PER_LOOK: usize = 1000;
 
 /// Writes the state into the new file if one is being written without a snapshot. Called when
 /// the rewriting child has been born: the server sends commands to the new file from here on.
@@ -14,30 +18,42 @@ pub(super) fn on_fork(ctx: Ctx) {
     if !is_rewriting(ctx) || ctx.config(c"aof-use-rdb-preamble").as_deref() != Some("no") {
         return;
     }
-    for (db, words) in shared(&ctx, |shared| shared.with(|state| commands(state))) {
+    let look = |ctx: Ctx| {
+        shared(&ctx, |shared| {
+            shared.with(|state| {
+                let databases: Vec<Db> = state.databases().map(|(db, _)| db).collect();
+                state.has_anything_to_save().then(|| (state.rule_document(), databases))
+            })
+        })
+    };
+    // A server without the module reads a file that holds none of our commands.
+    let Some((document, databases)) = look(ctx) else { return };
+    ctx.replicate_to_aof(&[b"INVAL.RULE", b"LOAD", document.as_bytes(), b"REPLACE"]);
+    for db in databases {
         ctx.select_db(db.0);
-        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        ctx.replicate_to_aof(&words);
+        let mut from = Some(0);
+        while let Some(start) = from {
+            let (commands, next) =
+                shared(&ctx, |shared| shared.with(|state| tagging(state, db, start)));
+            for words in commands {
+                ctx.replicate_to_aof(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            }
+            from = next;
+        }
     }
 }
 
-/// The commands that make the state, with the database each belongs to.
-fn commands(state: &State) -> Vec<(Db, Vec<Vec<u8>>)> {
-    let word = |text: &str| text.as_bytes().to_vec();
-    let document = state.rule_document();
-    let rules = vec![word("INVAL.RULE"), word("LOAD"), word(&document), word("REPLACE")];
-    let mut all = vec![(Db(0), rules)];
-    for (db, database) in state.databases() {
-        for key in database.keys.ids() {
-            let tags = database.tags.tags_of(key);
-            if tags.len() > 0 {
-                let mut words = vec![word("TAG.SET"), database.keys.name(key).to_vec()];
-                words.extend(tags.map(|tag| database.tags.name(tag).to_vec()));
-                all.push((db, words));
-            }
-        }
-    }
-    all
+/// The commands that tag the next keys of a database, and where to go on.
+fn tagging(state: &State, db: Db, start: KeyId) -> (Vec<Vec<Vec<u8>>>, Option<KeyId>) {
+    let Some(database) = state.database(db) else { return (vec![], None) };
+    let command = |key: KeyId| {
+        let mut words = vec![b"TAG.SET".to_vec(), database.keys.name(key).to_vec()];
+        words.extend(database.tags.tags_of(key).map(|tag| database.tags.name(tag).to_vec()));
+        words
+    };
+    let keys: Vec<KeyId> = database.tags.tagged_from(start).take(KEYS_PER_LOOK).collect();
+    let next = keys.last().filter(|_| keys.len() == KEYS_PER_LOOK).map(|last| last + 1);
+    (keys.into_iter().map(command).collect(), next)
 }
 
 /// Whether the child that was just born rewrites the append-only file. The event does not say.
