@@ -223,7 +223,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 22] = [
+const COMMANDS: [(&str, i64, usize); 24] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
@@ -245,6 +245,8 @@ const COMMANDS: [(&str, i64, usize); 22] = [
     ("INVAL.RULE|DISABLE", -3, 1),
     ("INVAL.RULE|HELP", 2, 0),
     ("INVAL.STATS", -1, 1),
+    ("INVAL.HEALTH", 1, 0),
+    ("INVAL.CHECK", 1, 0),
     ("INVAL.HELP", 1, 0),
 ];
 

@@ -41,7 +41,7 @@ impl Scene {
     /// These words fail with this error, and change nothing but the module's count of errors,
     /// which goes up by `counted`. An expected error that ends in `..` is a prefix.
     fn fails(&mut self, words: &[&[u8]], expected: &str, counted: i64) {
-        let shown: Vec<String> = words.iter().take(5).map(|word| start_of(word)).collect();
+        let shown: Vec<String> = words.iter().take(5).map(start_of).collect();
         let shown = shown.join(" ");
         let errors = self.client.info("errors");
         let error = match self.client.call(words) {
@@ -128,7 +128,7 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     }
     assert_eq!(
         answered.join(", "),
-        "TAG.LIST, TAG.HELP, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.STATS, INVAL.HELP"
+        "TAG.LIST, TAG.HELP, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
     );
     assert_eq!(refused, 16);
 }
@@ -233,7 +233,7 @@ fn names_and_tags_beyond_their_limits_are_refused() {
     scene.refuses(&[b"INVAL.EVENT", &huge], expected);
     scene.refuses(&[b"INVAL.EXPLAIN", b"EVENT", &huge], expected);
     let rule = br#"{"eventType":"e","tags":["t"]}"#;
-    scene.refuses(&[b"INVAL.RULE", b"SET", &huge, rule], "rule 'xxx..");
+    scene.refuses(&[b"INVAL.RULE", b"SET", &huge, rule], "rule of 10485760 bytes is longer ..");
     scene.refuses(&[b"INVAL.RULE", b"ENABLE", &huge], "no rule 'xxx..");
     for name in [&b"GET"[..], b"DEL"] {
         let reply = scene.client.call(&[b"INVAL.RULE", name, &huge]).unwrap();

@@ -203,7 +203,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.EXPLAIN",
         sub: None,
-        syntax: "<EVENT type [json] | PURGE target [argument ...]>",
+        syntax: "<[EVENT] type [json] | [PURGE] target [argument ...]>",
         summary: "What an event or a purge would hit, target by target; changes nothing.",
         complexity: "As the command that is explained, without the deletions.",
         flags: "readonly",

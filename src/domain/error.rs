@@ -63,6 +63,8 @@ pub enum Error {
     DocumentTooLarge { bytes: usize, limit: usize },
     /// A document that holds no rules.
     DocumentNotRules { found: &'static str },
+    /// A document that is not one rule.
+    DocumentNotRule { found: &'static str },
     /// A field of a rule is unknown or of the wrong type.
     RuleField { why: String },
     /// A rule without an event.
@@ -238,6 +240,10 @@ impl fmt::Display for Error {
             Self::DocumentNotRules { found } => write!(
                 f,
                 "rule document is {found}; send one rule object, an array of them, or {{\"rules\": [...]}}"
+            ),
+            Self::DocumentNotRule { found } => write!(
+                f,
+                "rule document is {found}; send one rule object, such as {{\"eventType\":\"e\",\"cacheKeys\":[\"k\"]}}"
             ),
             Self::RuleField { why } => write!(f, "bad rule: {why}"),
             Self::MissingEventType => {

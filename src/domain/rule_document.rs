@@ -126,8 +126,11 @@ impl RuleDocument {
 /// # Errors
 /// Bad JSON with line and column, an unknown field, or a bad rule.
 pub fn parse_one(text: &[u8], name: Option<&str>) -> Result<Rule> {
-    let mut document: RuleDocument =
-        serde_json::from_value(parse_json(text)?).map_err(|error| field_error(&error))?;
+    let json = parse_json(text)?;
+    if !json.is_object() {
+        return Err(Error::DocumentNotRule { found: kind_of(&json) });
+    }
+    let mut document = read_rule(json)?;
     if let Some(name) = name {
         if !document.name.is_empty() && document.name != name {
             return Err(Error::RuleNameDiffers { given: name.to_owned(), written: document.name });
@@ -157,9 +160,7 @@ pub fn parse_with_files(
     let mut good: Vec<Rule> = vec![];
     let mut bad = vec![];
     for (at, value) in rules.into_iter().enumerate() {
-        let rule = serde_json::from_value::<RuleDocument>(value)
-            .map_err(|error| field_error(&error))
-            .and_then(RuleDocument::into_rule);
+        let rule = read_rule(value).and_then(RuleDocument::into_rule);
         match rule {
             Ok(rule) if good.iter().any(|other| other.name == rule.name) => {
                 bad.push(Error::DuplicateRule { at, rule: rule.name });
@@ -216,6 +217,15 @@ fn list_of(document: Value) -> Result<(Vec<Value>, Option<FileDigests>)> {
         },
         other => Err(Error::DocumentNotRules { found: kind_of(&other) }),
     }
+}
+
+/// The fields of one rule. The library would take an array, too, as the fields in their order.
+fn read_rule(value: Value) -> Result<RuleDocument> {
+    if !value.is_object() {
+        let why = format!("it is {}, expected an object", kind_of(&value));
+        return Err(Error::RuleField { why });
+    }
+    serde_json::from_value(value).map_err(|error| field_error(&error))
 }
 
 fn field_error(error: &serde_json::Error) -> Error {

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use redis_module::{RedisGILGuard, raw};
 
 use super::api::{Ctx, bytes, call};
+use super::glue::ascii;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
+use super::walk;
 use crate::domain::fence::Fence;
 
 /// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
@@ -99,14 +101,15 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
         0,
         Some(get_fence),
         Some(set_fence),
-        None,
+        Some(on_fence_applied),
         std::ptr::null_mut()
     ));
     registered(status, FENCE)?;
-    match call!(RedisModule_LoadConfigs(ctx.0)) == Some(raw::Status::Ok as c_int) {
-        true => Ok(()),
-        false => Err("the server refused a value of an inval.* configuration".to_owned()),
+    if call!(RedisModule_LoadConfigs(ctx.0)) != Some(raw::Status::Ok as c_int) {
+        return Err("the server refused a value of an inval.* configuration".to_owned());
     }
+    apply_fence(ctx);
+    Ok(())
 }
 
 fn registered(status: Option<c_int>, name: &CStr) -> Result<(), String> {
@@ -141,6 +144,8 @@ extern "C" fn get_fence(_: *const c_char, _: *mut c_void) -> *mut raw::RedisModu
     })
 }
 
+/// Checks and keeps the value; [`apply_fence`] makes it count, when the server has taken all
+/// values of a CONFIG SET.
 extern "C" fn set_fence(
     _: *const c_char,
     value: *mut raw::RedisModuleString,
@@ -151,25 +156,13 @@ extern "C" fn set_fence(
         // SAFETY: configuration callbacks run on the main thread.
         let main = unsafe { MainThread::assume() };
         // SAFETY: the server keeps the value until this callback returns.
-        let text = unsafe { bytes(value) };
-        match std::str::from_utf8(text)
-            .map_err(|_| "inval.fence is not UTF-8".to_owned())
-            .and_then(|text| Fence::parse(text).map_err(|error| error.to_string()))
-        {
+        match parse_fence(unsafe { bytes(value) }) {
             Ok(fence) => {
                 keep(&main, fence.source());
-                shared(&main, |shared| {
-                    shared.with(|state| {
-                        if *state.fence() != fence {
-                            state.set_fence(fence);
-                            // A wider fence lets keys in that nobody announces; the walk finds them.
-                            state.index.incomplete = true;
-                        }
-                    })
-                });
                 raw::Status::Ok as c_int
             }
             Err(why) => {
+                let why = ascii(&why);
                 if let Some(text) = call!(RedisModule_CreateString(
                     std::ptr::null_mut(),
                     why.as_ptr().cast(),
@@ -182,6 +175,42 @@ extern "C" fn set_fence(
             }
         }
     })
+}
+
+fn parse_fence(text: &[u8]) -> Result<Fence, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "inval.fence is not UTF-8".to_owned())?;
+    Fence::parse(text).map_err(|error| error.to_string())
+}
+
+extern "C" fn on_fence_applied(
+    ctx: *mut raw::RedisModuleCtx,
+    _: *mut c_void,
+    _: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    guarded((), || apply_fence(Ctx(ctx)));
+    raw::Status::Ok as c_int
+}
+
+/// Makes the kept fence count: forgets the keys outside at once, and has the keys looked for
+/// that a wider one lets in and nobody announces.
+pub(super) fn apply_fence(ctx: Ctx) {
+    let kept = FENCE_STRING.lock(&ctx).get();
+    // SAFETY: the string is ours until the next `keep`.
+    let Ok(fence) = parse_fence(unsafe { bytes(kept) }) else { return };
+    let changed = shared(&ctx, |shared| {
+        shared.with(|state| {
+            let changed = *state.fence() != fence;
+            if changed {
+                state.set_fence(fence);
+                state.index.incomplete = true;
+            }
+            changed
+        })
+    });
+    if changed {
+        // A walk under way has passed keys by the old fence.
+        walk::abandon(ctx);
+    }
 }
 
 fn keep(main: &MainThread, text: &str) {

@@ -85,7 +85,7 @@ pub(super) fn send_error_text(ctx: Ctx, code: &str, text: &str) {
 }
 
 /// One line of printable ASCII: what a RESP error may hold without surprises.
-fn ascii(text: &str) -> String {
+pub(super) fn ascii(text: &str) -> String {
     let printable = |c: char| c == ' ' || c.is_ascii_graphic();
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {

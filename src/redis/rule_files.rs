@@ -55,6 +55,9 @@ fn list(path: &Path) -> Result<Vec<PathBuf>, String> {
             files.push(file);
         }
     }
+    if files.is_empty() {
+        return Err(format!("{}: no *.json file in this directory", path.display()));
+    }
     files.sort_unstable();
     Ok(files)
 }

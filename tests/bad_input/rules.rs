@@ -9,7 +9,7 @@ fn bad_rules_are_refused() {
         r#"
 {  -> rule document is not valid JSON at line 1 column 1: EOF while parsing an object
 {"eventType":"e","tags":["t",]}  -> rule document is not valid JSON at line 1 column 30: trailing comma
-3  -> bad rule: ..
+3  -> rule document is a number; send one rule object, ..
 null  -> bad rule: ..
 "text"  -> bad rule: ..
 [1]  -> bad rule: ..
