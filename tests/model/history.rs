@@ -17,7 +17,8 @@ const RULES: [&str; 4] = ["r1", "r2", "r3", "r4"];
 /// for something random: `K` any key; `S` `L` `M` `H` `Z` `X` a key that mostly is a string,
 /// list, set, hash, sorted set or stream; `T` a tag, `D` a database, `V` a value, `R` a rule.
 const COMMANDS: &[(u32, &str)] = &[
-    (14, "SET $K $V"),
+    (16, "SET $S $V"),
+    (8, "SET $K $V"),
     (3, "SET $K $V PX 100000"),
     (3, "SET $K $V EX 1000"),
     (3, "SET $K $V NX"),
@@ -27,37 +28,38 @@ const COMMANDS: &[(u32, &str)] = &[
     (3, "GETSET $S $V"),
     (2, "APPEND $S $V"),
     (2, "INCR $S"),
-    (4, "MSET $K $V $K $V $K $V"),
+    (6, "MSET $S $V $S $V $S $V"),
     (2, "MSETNX $K $V $K $V"),
     (3, "SETRANGE $S 1 x"),
     (3, "GETEX $S PXAT 1"),
-    (4, "HSET $H f $V"),
-    (4, "HDEL $H f g"),
-    (4, "LPUSH $L $V"),
+    (16, "HSET $H f $V"),
+    (5, "HDEL $H f g"),
+    (20, "LPUSH $L 1 2"),
     (4, "LPOP $L 3"),
     (3, "RPOPLPUSH $L $L"),
     (3, "LMOVE $L $L LEFT RIGHT"),
-    (2, "LTRIM $L 1 0"),
+    (3, "LTRIM $L 1 0"),
     (2, "LREM $L 0 $V"),
     (2, "LMPOP 2 $L $L LEFT COUNT 9"),
     (2, "BLPOP $L $L 0.001"),
-    (4, "SADD $M $V"),
+    (12, "SADD $M $V"),
+    (12, "SADD $M 1 2"),
     (3, "SREM $M 1 2"),
     (3, "SPOP $M 3"),
     (4, "SMOVE $M $M $V"),
-    (4, "ZADD $Z 1 $V"),
+    (16, "ZADD $Z 1 $V"),
     (3, "ZREM $Z 1 2"),
     (3, "ZPOPMIN $Z 3"),
     (2, "ZREMRANGEBYRANK $Z 0 -1"),
     (2, "ZRANGESTORE $K $Z 0 -1"),
     (2, "ZUNIONSTORE $K 2 $Z $M"),
     (2, "ZINTERSTORE $K 2 $Z $M"),
-    (3, "XADD $X 1-* f v"),
+    (8, "XADD $X 1-* f v"),
     (3, "XADD $X MAXLEN 0 * f v"),
     (2, "XTRIM $X MAXLEN 0"),
     (2, "PFADD $S $V"),
     (2, "PFMERGE $S $S"),
-    (2, "SETBIT $S 3 1"),
+    (4, "SETBIT $S 3 1"),
     (2, "GEOADD $Z 1 1 $V"),
     (2, "GEOSEARCHSTORE $K $Z FROMLONLAT 1 1 BYRADIUS 9 km"),
     (4, "SORT $L STORE $K"),
@@ -81,8 +83,8 @@ const COMMANDS: &[(u32, &str)] = &[
     (4, "COPY $K $K DB $D"),
     (4, "COPY $K $K DB $D REPLACE"),
     (8, "MOVE $K $D"),
-    (4, "SWAPDB $D $D"),
-    (2, "FLUSHDB"),
+    (3, "SWAPDB $D $D"),
+    (1, "FLUSHDB"),
     (1, "FLUSHDB ASYNC"),
     (1, "FLUSHALL"),
     (20, "TAG.SET $K $T $T"),
@@ -113,7 +115,7 @@ const COMMANDS: &[(u32, &str)] = &[
 /// Steps of their own. `RESTORE a b` dumps one key into another; `FENCE x` also waits until the
 /// index is complete; `FIELD h` lets a hash's only field expire.
 const ALONE: &[(u32, &str)] = &[
-    (30, "SELECT $D"),
+    (16, "SELECT $D"),
     (12, "RESTORE $K $K"),
     (16, "RESTORE $K $K REPLACE"),
     (3, "DEBUG RELOAD"),
@@ -180,7 +182,7 @@ impl Random {
 
     /// A key that mostly is of a type, so that commands seldom meet another one.
     fn key_of(&mut self, wanted: &[&'static str]) -> &'static str {
-        if self.below(8) == 0 { self.of(&KEYS) } else { self.of(wanted) }
+        if self.below(12) == 0 { self.of(&KEYS) } else { self.of(wanted) }
     }
 
     fn fill(&mut self, template: &str) -> String {
@@ -188,12 +190,12 @@ impl Random {
         for word in template.split(' ') {
             words.push(match word {
                 "$K" => self.of(&KEYS).to_owned(),
-                "$S" => self.key_of(&["a:1", "a:3", "b:3"]).to_owned(),
+                "$S" => self.key_of(&["a:1", "b:2"]).to_owned(),
                 "$L" => self.key_of(&["a:2", "b:1"]).to_owned(),
-                "$M" => self.key_of(&["b:2", "c"]).to_owned(),
-                "$H" => self.key_of(&["a:3"]).to_owned(),
+                "$M" => self.key_of(&["a:3", "c"]).to_owned(),
+                "$H" => self.key_of(&["b:3"]).to_owned(),
                 "$Z" => self.key_of(&["b:3"]).to_owned(),
-                "$X" => self.key_of(&["c"]).to_owned(),
+                "$X" => self.key_of(&["b:2"]).to_owned(),
                 "$T" => self.of(&TAGS).to_owned(),
                 "$D" => self.below(DBS).to_string(),
                 "$V" => self.of(&VALUES).to_owned(),

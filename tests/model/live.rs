@@ -42,7 +42,7 @@ pub struct Live {
 impl Live {
     pub fn start() -> Self {
         // Ten times a second would make every change of the fence a long wait.
-        let server = Server::with_args(&["check-interval", "0", "--hz", "500"]);
+        let server = Server::with_args(&["check-interval", "0", "--hz", "50"]);
         let wire = Wire::to(server.port).unwrap();
         Self { server, wire }
     }
