@@ -90,9 +90,9 @@ impl Naive {
         if is_ours && !expected.eq(&now[self.db]) {
             return Err(format!("the model deletes {gone:?}, left are {:?}", now[self.db]));
         }
-        for db in 0..DBS {
-            self.live[db].retain(|key, _| now[db].contains(key));
-            for key in &now[db] {
+        for (db, now) in now.iter().enumerate() {
+            self.live[db].retain(|key, _| now.contains(key));
+            for key in now {
                 let allowed = self.allows(key);
                 let tags = self.live[db].entry(key.clone()).or_default();
                 tags.retain(|_| allowed);
