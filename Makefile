@@ -5,6 +5,7 @@
 .NOTPARALLEL:
 
 FUZZ_SECONDS ?= 60
+SEEDS ?= 10000
 PORT ?= 6379
 MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
 
@@ -12,7 +13,7 @@ MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers fuzz valgrind clean
+.PHONY: help deps build run demo test check unit server test-servers fuzz model valgrind clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +50,9 @@ test-on-%:
 
 fuzz: ## feed the parsers random input (FUZZ_SECONDS=60)
 	INVAL_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release --no-default-features --test fuzz -- --ignored --nocapture
+
+model: ## random histories against a naive model (SEEDS=10000)
+	INVAL_MODEL_SEEDS=$(SEEDS) cargo test --features faults --test model -- --ignored --nocapture
 
 valgrind: ## the unit tests under valgrind's memory checker
 	@.ci/deps.sh valgrind

@@ -39,10 +39,20 @@ extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
         4 if name.eq_ignore_ascii_case(b"COPY") => guarded((), || announce(filter)),
         4 if name.eq_ignore_ascii_case(b"EXEC") => close(),
         5 if name.eq_ignore_ascii_case(b"MULTI") => {
-            OPEN_TRANSACTIONS.fetch_add(1, Ordering::Relaxed);
+            guarded((), open);
         }
         7 if name.eq_ignore_ascii_case(b"DISCARD") => close(),
         _ => {}
+    }
+}
+
+/// What was announced before the first open transaction has been made, or has failed: its tags
+/// are not for this one's copies.
+fn open() {
+    if OPEN_TRANSACTIONS.fetch_add(1, Ordering::Relaxed) == 0 {
+        // SAFETY: filters run on the main thread.
+        let main = unsafe { MainThread::assume() };
+        shared(&main, |shared| shared.with(|state| state.travel.settle()));
     }
 }
 
