@@ -83,6 +83,19 @@ fn tags_follow_their_keys_and_leave_with_them() {
 }
 
 #[test]
+fn a_client_that_goes_away_inside_a_transaction_lends_no_tags() {
+    let server = Server::start();
+    let mut client = server.client();
+    server.client().run("MULTI");
+    client.set_all(&["a", "b"]);
+    client.run("TAG.SET a t");
+    for line in ["COPY a x", "DEL x", "COPY b x"] {
+        client.run(line);
+    }
+    assert_eq!(client.sorted("TAG.KEYS t"), ["a"]);
+}
+
+#[test]
 fn keys_that_expire_by_themselves_leave_nothing() {
     let server = Server::start();
     let mut client = server.client();

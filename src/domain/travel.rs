@@ -29,18 +29,16 @@ pub struct Travel {
     pub unlinked: Option<Tagged>,
     /// A copy to come, with its tags, as the primary or the append-only file says.
     pub carried: Option<Tagged>,
+    /// Whether what is told now happens inside a transaction.
+    pub in_transaction: bool,
     announced: Vec<Announced>,
     /// Copies that were forgotten for want of room.
     pub forgotten: u64,
 }
 
 impl Travel {
-    /// A client asks for a copy. Outside transactions it is made at once, so an older one onto
-    /// the same name has failed.
-    pub fn announce(&mut self, copy: Announced, in_transaction: bool) {
-        if !in_transaction {
-            self.announced.retain(|other| other.target != copy.target);
-        }
+    /// A client asks for a copy, to be made at once or queued in a transaction.
+    pub fn announce(&mut self, copy: Announced) {
         if self.announced.len() >= ANNOUNCED_MAX {
             self.announced.remove(0);
             self.forgotten += 1;
@@ -54,15 +52,20 @@ impl Travel {
     }
 
     /// The keys that the copy at `target` may be a copy of; the database when it is known.
-    /// Several when a transaction copies onto one name more than once.
-    pub fn sources_of(&self, db: Db, target: &[u8]) -> Vec<(Option<Db>, Vec<u8>)> {
-        let onto = |copy: &&Announced| copy.target == target && copy.db.is_none_or(|to| to == db);
+    /// Outside transactions that is what was announced last, which is made now; inside one,
+    /// all that were, for a transaction may copy onto one name more than once.
+    pub fn sources_of(&mut self, db: Db, target: &[u8]) -> Vec<(Option<Db>, Vec<u8>)> {
+        let onto = |copy: &Announced| copy.target == target && copy.db.is_none_or(|to| to == db);
         let source = |copy: &Announced| {
             // With a database named, the source may be in any: the client's is not told.
             let from = if copy.db.is_none() { Some(db) } else { None };
             (from, copy.source.clone())
         };
-        self.announced.iter().filter(onto).map(source).collect()
+        if self.in_transaction {
+            return self.announced.iter().filter(|copy| onto(copy)).map(source).collect();
+        }
+        let last = self.announced.iter().rposition(onto);
+        last.map(|at| source(&self.announced.remove(at))).into_iter().collect()
     }
 }
 
@@ -75,33 +78,34 @@ mod tests {
     }
 
     #[test]
-    fn outside_transactions_the_last_copy_counts() {
+    fn outside_transactions_the_last_copy_counts_once() {
         let mut travel = Travel::default();
-        travel.announce(copy("a", "x", None), false);
-        travel.announce(copy("b", "x", None), false);
-        travel.announce(copy("c", "y", None), false);
+        for (from, to) in [("a", "x"), ("b", "x"), ("c", "y")] {
+            travel.announce(copy(from, to, None));
+        }
         assert_eq!(travel.sources_of(Db(0), b"x"), [(Some(Db(0)), b"b".to_vec())]);
+        assert_eq!(travel.sources_of(Db(0), b"x"), [(Some(Db(0)), b"a".to_vec())]);
         travel.settle();
-        assert_eq!(travel.sources_of(Db(0), b"x"), []);
+        assert_eq!(travel.sources_of(Db(0), b"y"), []);
     }
 
     #[test]
     fn inside_transactions_all_count() {
-        let mut travel = Travel::default();
-        travel.announce(copy("a", "x", None), true);
-        travel.announce(copy("b", "x", Some(5)), true);
-        travel.announce(copy("c", "x", Some(6)), true);
-        assert_eq!(
-            travel.sources_of(Db(5), b"x"),
-            [(Some(Db(5)), b"a".to_vec()), (None, b"b".to_vec())]
-        );
+        let mut travel = Travel { in_transaction: true, ..Travel::default() };
+        travel.announce(copy("a", "x", None));
+        travel.announce(copy("b", "x", Some(5)));
+        travel.announce(copy("c", "x", Some(6)));
+        for _ in 0..2 {
+            let expected = [(Some(Db(5)), b"a".to_vec()), (None, b"b".to_vec())];
+            assert_eq!(travel.sources_of(Db(5), b"x"), expected);
+        }
     }
 
     #[test]
     fn announcements_are_bounded() {
         let mut travel = Travel::default();
         for at in 0..ANNOUNCED_MAX + 3 {
-            travel.announce(copy("a", &at.to_string(), None), true);
+            travel.announce(copy("a", &at.to_string(), None));
         }
         assert_eq!((travel.announced.len(), travel.forgotten), (ANNOUNCED_MAX, 3));
         assert!(travel.sources_of(Db(0), b"0").is_empty());

@@ -12,7 +12,8 @@ use crate::domain::name::Db;
 use crate::domain::travel::Announced;
 
 /// Transactions that clients have open. Too high when a client goes away inside one: then
-/// announced copies are kept for longer, and nothing is lost.
+/// announced copies that failed are kept for longer, and lend their tags to copies of later
+/// transactions onto the same name: keys may gain tags, and lose none.
 static OPEN_TRANSACTIONS: AtomicI64 = AtomicI64::new(0);
 
 /// Not called for what the module itself calls.
@@ -70,10 +71,9 @@ fn announce(filter: *mut raw::RedisModuleCommandFilterCtx) {
         if names_db { number.parse().ok().map(Db) } else { None }
     });
     let copy = Announced { source: source.to_vec(), target: target.to_vec(), db };
-    let in_transaction = OPEN_TRANSACTIONS.load(Ordering::Relaxed) > 0;
     // SAFETY: filters run on the main thread.
     let main = unsafe { MainThread::assume() };
-    shared(&main, |shared| shared.with(|state| state.travel.announce(copy, in_transaction)));
+    shared(&main, |shared| shared.with(|state| state.travel.announce(copy)));
 }
 
 /// A word of the command, valid until the filter returns.

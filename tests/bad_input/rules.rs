@@ -10,9 +10,9 @@ fn bad_rules_are_refused() {
 {  -> rule document is not valid JSON at line 1 column 1: EOF while parsing an object
 {"eventType":"e","tags":["t",]}  -> rule document is not valid JSON at line 1 column 30: trailing comma
 3  -> rule document is a number; send one rule object, ..
-null  -> bad rule: ..
-"text"  -> bad rule: ..
-[1]  -> bad rule: ..
+null  -> rule document is null; ..
+"text"  -> rule document is a string; ..
+[1]  -> rule document is an array; ..
 {"eventType":"e","tag":["t"]}  -> bad rule: unknown field `tag`, expected one of `name`, `eventType`, ..
 {"eventType":7,"tags":["t"]}  -> bad rule: invalid type: number, expected a string
 {"eventType":"e","tags":"t"}  -> bad rule: invalid type: string "t", expected a sequence
