@@ -1,9 +1,11 @@
 //! An append-only file without a snapshot at its head (`aof-use-rdb-preamble no`) has no place
 //! for our state. When it is rewritten, the state goes into it as commands.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use redis_module::raw;
 
-use super::api::{Ctx, call};
+use super::api::{Ctx, call, log_warning};
 use super::state::shared;
 use crate::domain::State;
 use crate::domain::key_table::KeyId;
@@ -12,12 +14,40 @@ use crate::domain::name::Db;
 /// Keys whose tags are read at once: what is held twice meanwhile.
 const KEYS_PER_LOOK: usize = 1000;
 
+/// A file was begun while clients were paused: nothing may be sent then, on pain of an
+/// assertion of the server, so the state goes into it when the pause is over.
+static OWED: AtomicBool = AtomicBool::new(false);
+
 /// Writes the state into the new file if one is being written without a snapshot. Called when
 /// the rewriting child has been born: the server sends commands to the new file from here on.
 pub(super) fn on_fork(ctx: Ctx) {
     if !is_rewriting(ctx) || ctx.config(c"aof-use-rdb-preamble").as_deref() != Some("no") {
         return;
     }
+    if is_paused() {
+        OWED.store(true, Ordering::Relaxed);
+        log_warning(
+            "inval: the append-only file is rewritten while clients are paused: tags and rules \
+             go into it when the pause is over, and a crash before that loses them",
+        );
+    } else {
+        write(ctx);
+    }
+}
+
+/// Writes what is owed. Called from time to time.
+pub(super) fn settle(ctx: Ctx) {
+    if OWED.load(Ordering::Relaxed) && !is_paused() {
+        write(ctx);
+    }
+}
+
+fn is_paused() -> bool {
+    call!(RedisModule_AvoidReplicaTraffic()).is_some_and(|paused| paused != 0)
+}
+
+fn write(ctx: Ctx) {
+    OWED.store(false, Ordering::Relaxed);
     let look = |ctx: Ctx| {
         shared(&ctx, |shared| {
             shared.with(|state| {
