@@ -147,6 +147,8 @@ TAG.CARD t1 t2  -> wrong number of arguments for 'tag.card' command
 INVAL.RULE SET r {} x  -> wrong number of arguments for 'inval.rule|set' command
 INVAL.RULE GET keep x  -> wrong number of arguments for 'inval.rule|get' command
 INVAL.RULE DUMP x  -> wrong number of arguments for 'inval.rule|dump' command
+INVAL.HEALTH x  -> wrong number of arguments for 'inval.health' command
+INVAL.CHECK x  -> wrong number of arguments for 'inval.check' command
 INVAL.HELP me  -> wrong number of arguments for 'inval.help' command
 ",
     ) {
@@ -183,6 +185,7 @@ TAG.KEYS t1 NOT  -> missing tag; usage: TAG.KEYS [ANY | ALL] ..
 TAG.SET a ''  -> empty tag; give it at least one byte
 TAG.ADD a t3 ''  -> empty tag; give it at least one byte
 TAG.REM a t1 ''  -> empty tag; give it at least one byte
+TAG._CARRY a t3  -> TAG._CARRY is for replication alone; use TAG.SET
 TAG.SET inval:warm t  -> key 'inval:warm' belongs to the module; ..
 ",
     ) {
@@ -233,7 +236,8 @@ fn names_and_tags_beyond_their_limits_are_refused() {
     scene.refuses(&[b"INVAL.EVENT", &huge], expected);
     scene.refuses(&[b"INVAL.EXPLAIN", b"EVENT", &huge], expected);
     let rule = br#"{"eventType":"e","tags":["t"]}"#;
-    scene.refuses(&[b"INVAL.RULE", b"SET", &huge, rule], "rule of 10485760 bytes is longer ..");
+    let long = "rule of 10485760 bytes is longer than the limit of 512; use a shorter one";
+    scene.refuses(&[b"INVAL.RULE", b"SET", &huge, rule], long);
     scene.refuses(&[b"INVAL.RULE", b"ENABLE", &huge], "no rule 'xxx..");
     for name in [&b"GET"[..], b"DEL"] {
         let reply = scene.client.call(&[b"INVAL.RULE", name, &huge]).unwrap();

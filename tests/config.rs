@@ -20,9 +20,11 @@ fn get(client: &mut Client, name: &str) -> String {
     text(field(&client.run(&format!("CONFIG GET inval.{name}")), &format!("inval.{name}")))
 }
 
-/// The three values, in order: warm-maxlen, index-slice-us, fence.
-fn values(client: &mut Client) -> [String; 3] {
-    ["warm-maxlen", "index-slice-us", "fence"].map(|name| get(client, name))
+const NAMES: [&str; 4] = ["warm-maxlen", "index-slice-us", "check-interval", "fence"];
+
+/// All values, in the order of their names.
+fn values(client: &mut Client) -> [String; 4] {
+    NAMES.map(|name| get(client, name))
 }
 
 fn set(client: &mut Client, name: &str, value: &str) -> Result<Value, String> {
@@ -37,11 +39,12 @@ fn index(client: &mut Client) {
 fn values_are_read_set_and_bounded() {
     let server = Server::start();
     let mut client = server.client();
-    assert_eq!(values(&mut client), ["10000", "500", ""]);
+    assert_eq!(values(&mut client), ["10000", "500", "60", ""]);
     let bounds = |min, max| format!("argument must be between {min} and {max} inclusive");
-    let rows: [(&str, &[&str], &[&str], String); 3] = [
+    let rows: [(&str, &[&str], &[&str], String); 4] = [
         ("warm-maxlen", &["0", "10000000", "7"], &["-1", "10000001"], bounds(0, 10_000_000)),
         ("index-slice-us", &["50", "1000000", "700"], &["49", "1000001"], bounds(50, 1_000_000)),
+        ("check-interval", &["0", "86400", "8"], &["-1", "86401"], bounds(0, 86_400)),
         (
             "fence",
             &["", "a:", "a: b?:*  c:[12]"],
@@ -68,16 +71,19 @@ fn values_are_read_set_and_bounded() {
         assert!(error.contains("couldn't be parsed into an integer"), "{value}: {error}");
     }
     assert!(client.error("CONFIG SET inval.nope 1").contains("Unknown option"));
-    assert_eq!(values(&mut client), ["7", "700", "a: b?:*  c:[12]"]);
+    assert_eq!(values(&mut client), ["7", "700", "8", "a: b?:*  c:[12]"]);
 }
 
 #[test]
 fn arguments_are_defaults_and_the_file_goes_before_them() {
-    let arguments = "loadmodule @ warm-maxlen 5 fence a: Index-Slice-Us 60";
+    let arguments = "loadmodule @ warm-maxlen 5 fence a: Index-Slice-Us 60 check-interval 9";
     for (lines, expected) in [
-        ("", ["5", "60", "a:"]),
-        ("inval.warm-maxlen 6\ninval.fence \"b: c:\"", ["6", "60", "b: c:"]),
-        ("inval.warm-maxlen 0\ninval.index-slice-us 50\ninval.fence \"\"", ["0", "50", ""]),
+        ("", ["5", "60", "9", "a:"]),
+        ("inval.warm-maxlen 6\ninval.fence \"b: c:\"", ["6", "60", "9", "b: c:"]),
+        (
+            "inval.warm-maxlen 0\ninval.index-slice-us 50\ninval.check-interval 0\ninval.fence \"\"",
+            ["0", "50", "0", ""],
+        ),
     ] {
         for lines in [format!("{arguments}\n{lines}"), format!("{lines}\n{arguments}")] {
             let mut server = FileServer::new(&lines);
@@ -103,12 +109,12 @@ fn a_rewritten_file_keeps_the_values() {
         FileServer::new("loadmodule @ warm-maxlen 5 fence a:\ninval.index-slice-us 60");
     let mut client = server.start().unwrap();
     for expected in [
-        ["5", "60", "a:"],
-        ["7", "70", "a: \u{e9}'\\\"# b:[12]*"],
-        ["0", "500", ""],
-        ["10000", "50", "a:"],
+        ["5", "60", "60", "a:"],
+        ["7", "70", "0", "a: \u{e9}'\\\"# b:[12]*"],
+        ["0", "500", "86400", ""],
+        ["10000", "50", "1", "a:"],
     ] {
-        for (name, value) in ["warm-maxlen", "index-slice-us", "fence"].iter().zip(expected) {
+        for (name, value) in NAMES.iter().zip(expected) {
             set(&mut client, name, value).unwrap();
         }
         client.run("CONFIG REWRITE");

@@ -9,10 +9,6 @@ fn bad_rules_are_refused() {
         r#"
 {  -> rule document is not valid JSON at line 1 column 1: EOF while parsing an object
 {"eventType":"e","tags":["t",]}  -> rule document is not valid JSON at line 1 column 30: trailing comma
-3  -> rule document is a number; send one rule object, ..
-null  -> rule document is null; ..
-"text"  -> rule document is a string; ..
-[1]  -> rule document is an array; ..
 {"eventType":"e","tag":["t"]}  -> bad rule: unknown field `tag`, expected one of `name`, `eventType`, ..
 {"eventType":7,"tags":["t"]}  -> bad rule: invalid type: number, expected a string
 {"eventType":"e","tags":"t"}  -> bad rule: invalid type: string "t", expected a sequence
@@ -119,14 +115,18 @@ null  -> rule document is null; send ..
     scene.refuses(&[b"INVAL.RULE", b"LOAD", many.as_bytes(), b"REPLACE"], expected);
 }
 
-/// An array would be read as the fields of a rule in the order of our source.
+/// An array must not be read as the fields of a rule in the order of our source.
 #[test]
-fn an_array_is_no_rule() {
+fn what_is_no_object_is_no_rule() {
     let mut scene = Scene::new();
     for (document, expected) in rows(
         r#"
 ["","e",["k"]]  -> rule document is an array; ..
+[1]  -> rule document is an array; ..
 []  -> rule document is an array; ..
+3  -> rule document is a number; ..
+"text"  -> rule document is a string; ..
+null  -> rule document is null; ..
 "#,
     ) {
         scene.refuses(&[b"INVAL.RULE", b"SET", b"r", document.as_bytes()], expected);
@@ -156,10 +156,30 @@ fn an_error_is_short_however_long_the_input() {
             assert!(error.len() < 10_000, "{} bytes: {:.200}", error.len(), error);
         }
     }
-    let small = br#"{"eventType":"e","tags":["t"]}"#;
-    for words in [&[&b"SET"[..], huge.as_bytes(), small][..], &[b"ENABLE", huge.as_bytes()]] {
-        let words = [&[&b"INVAL.RULE"[..]], words].concat();
-        let Err(error) = scene.client.call(&words) else { panic!("taken") };
-        assert!(error.len() < 10_000, "{} bytes: {:.200}", error.len(), error);
+    let words: [&[u8]; 3] = [b"INVAL.RULE", b"ENABLE", huge.as_bytes()];
+    let Err(error) = scene.client.call(&words) else { panic!("taken") };
+    assert!(error.len() < 10_000, "{} bytes: {:.200}", error.len(), error);
+}
+
+/// What is cut is what was sent, and not what is wrong with it.
+#[test]
+fn a_cut_error_still_says_why() {
+    let mut scene = Scene::new();
+    let huge = "x".repeat(1 << 20);
+    for (line, why) in rows(
+        r#"
+INVAL.RULE ADD @ ON e TAGS 1 t  -> is longer than the limit of 512
+INVAL.RULE LOAD {"eventType":"@","tags":["t"]}  -> is longer than the limit of 512
+INVAL.RULE LOAD {"name":"@","eventType":"e"}  -> is longer than the limit of 512
+INVAL.RULE SET r {"name":"@","eventType":"e","tags":["t"]}  -> leave "name" out or make them equal
+INVAL.RULE ADD r ON e TAGS 1 t PRIORITY @  -> is not one of high, medium, low
+INVAL.RULE ADD r ON e TAGS 1 {@  -> close the placeholder
+INVAL.RULE ENABLE @  -> INVAL.RULE LIST shows their names
+"#,
+    ) {
+        let words: Vec<String> = line.split(' ').map(|word| word.replace('@', &huge)).collect();
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+        let Err(error) = scene.client.call(&words) else { panic!("{line}: taken") };
+        assert!(error.contains(why), "{line}: {error:.100} ... ({} bytes)", error.len());
     }
 }
