@@ -56,8 +56,9 @@ impl<'a> Event<'a> {
     /// # Errors
     /// A placeholder without a value, no permission, or the server refuses.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
+        let start = server.redis().monotonic_micros();
         let request = self.request(server)?;
-        invalidate(server, request, self.text, self.options)
+        invalidate(server, start, request, self.text, self.options)
     }
 
     /// The targets of the event.

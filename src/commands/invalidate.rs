@@ -27,17 +27,18 @@ pub struct Options {
     pub keys: bool,
 }
 
-/// Carries a request out and answers. `payload` is what warm workers get.
+/// Carries a request out and answers. `start` is when its making began, in microseconds of the
+/// server's monotonic clock; `payload` is what warm workers get.
 ///
 /// # Errors
 /// No permission for one of the keys (nothing is deleted then), or the server refuses.
 pub fn invalidate(
     server: &mut Server,
+    start: u64,
     request: Request,
     payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
-    let start = server.redis().monotonic_micros();
     let plan = look(server, request);
     let resolved = server.redis().monotonic_micros();
 

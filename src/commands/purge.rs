@@ -65,7 +65,8 @@ impl Purge {
     /// No permission, or the server refuses.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let options = self.options;
-        invalidate(server, self.request(), b"{}", options)
+        let start = server.redis().monotonic_micros();
+        invalidate(server, start, self.request(), b"{}", options)
     }
 
     /// The targets.

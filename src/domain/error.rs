@@ -131,6 +131,11 @@ impl Error {
     }
 }
 
+/// A user's text, so short that the reason after it is seen.
+fn cut(text: &str) -> Shown<'_> {
+    Shown(text.as_bytes())
+}
+
 impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
@@ -213,22 +218,30 @@ impl fmt::Display for Error {
             ),
             Self::UnclosedPlaceholder { template, at } => write!(
                 f,
-                "unclosed '{{' at byte {at} of '{template}'; close the placeholder with '}}', or write '{{{{' for a literal brace"
+                "unclosed '{{' at byte {at} of '{}'; close the placeholder with '}}', or write '{{{{' for a literal brace",
+                cut(template)
             ),
             Self::LoneBrace { template } => {
-                write!(f, "lone '}}' in '{template}'; write '}}}}' for a literal brace")
+                write!(f, "lone '}}' in '{}'; write '}}}}' for a literal brace", cut(template))
             }
             Self::BadPlaceholder { template, body } => write!(
                 f,
-                "'{{{body}}}' in '{template}' is not a placeholder; write a field path such as {{userId}}, {{product.id}} or {{tags[0]}}, or '{{{{' and '}}}}' for literal braces"
+                "'{{{}}}' in '{}' is not a placeholder; write a field path such as {{userId}}, {{product.id}} or {{tags[0]}}, or '{{{{' and '}}}}' for literal braces",
+                cut(body),
+                cut(template)
             ),
             Self::MissingField { template, field } => write!(
                 f,
-                "'{template}' needs the field '{field}', which the payload lacks; add it to the payload or give a default: {{{field}|none}}"
+                "'{}' needs the field '{}', which the payload lacks; add it to the payload or give a default: {{{}|none}}",
+                cut(template),
+                cut(field),
+                cut(field)
             ),
             Self::FieldNotScalar { template, field, found } => write!(
                 f,
-                "'{template}' takes the field '{field}', which is {found}; only a string, number or boolean can be part of a key"
+                "'{}' takes the field '{}', which is {found}; only a string, number or boolean can be part of a key",
+                cut(template),
+                cut(field)
             ),
 
             Self::DocumentTooLarge { bytes, limit } => {
@@ -259,7 +272,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::BadPriority { found } => {
-                write!(f, "priority '{found}' is not one of high, medium, low")
+                write!(f, "priority '{}' is not one of high, medium, low", cut(found))
             }
             Self::ConditionSyntax { condition, at, found, expected } => {
                 let found = match found.as_str() {
@@ -273,21 +286,28 @@ impl fmt::Display for Error {
             }
             Self::RuleNameDiffers { given, written } => write!(
                 f,
-                "the document names the rule '{written}', the command '{given}'; leave \"name\" out or make them equal"
+                "the document names the rule '{}', the command '{}'; leave \"name\" out or make them equal",
+                cut(written),
+                cut(given)
             ),
             Self::DuplicateRule { at, rule } => {
                 write!(
                     f,
-                    "rules[{at}]: rule '{rule}' appears twice; give each rule its own \"name\""
+                    "rules[{at}]: rule '{}' appears twice; give each rule its own \"name\"",
+                    cut(rule)
                 )
             }
             Self::RuleExists { rule } => {
-                write!(f, "rule '{rule}' exists; change it with INVAL.RULE SET, or delete it first")
+                write!(
+                    f,
+                    "rule '{}' exists; change it with INVAL.RULE SET, or delete it first",
+                    cut(rule)
+                )
             }
             Self::NoSuchRule { rule } => {
-                write!(f, "no rule '{rule}'; INVAL.RULE LIST shows their names")
+                write!(f, "no rule '{}'; INVAL.RULE LIST shows their names", cut(rule))
             }
-            Self::InRule { rule, error } => write!(f, "rule '{rule}': {error}"),
+            Self::InRule { rule, error } => write!(f, "rule '{}': {error}", cut(rule)),
             Self::AtIndex { at, error } => write!(f, "rules[{at}]: {error}"),
             Self::Many { errors } => {
                 for (at, error) in errors.iter().enumerate() {

@@ -3,6 +3,8 @@
 //! One rule is an object with the fields of [`RuleDocument`]; a document is one rule, an array
 //! of rules, or `{"rules": [...]}`.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,6 +12,7 @@ use super::condition::Condition;
 use super::error::{Error, Result};
 use super::payload::kind_of;
 use super::rule::{EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name};
+use super::rule_table::RULES_MAX;
 use super::snapshot::FileDigests;
 
 /// Largest document, in bytes: it is parsed while the server waits.
@@ -157,12 +160,16 @@ pub fn parse_with_files(
 ) -> std::result::Result<(Vec<Rule>, Option<FileDigests>), Vec<Error>> {
     let json = parse_json(text).map_err(|error| vec![error])?;
     let (rules, files) = list_of(json).map_err(|error| vec![error])?;
+    if rules.len() > RULES_MAX {
+        return Err(vec![Error::TooMany { what: "rules", count: rules.len(), limit: RULES_MAX }]);
+    }
+    let mut names = HashSet::new();
     let mut good: Vec<Rule> = vec![];
     let mut bad = vec![];
     for (at, value) in rules.into_iter().enumerate() {
         let rule = read_rule(value).and_then(RuleDocument::into_rule);
         match rule {
-            Ok(rule) if good.iter().any(|other| other.name == rule.name) => {
+            Ok(rule) if !names.insert(rule.name.clone()) => {
                 bad.push(Error::DuplicateRule { at, rule: rule.name });
             }
             Ok(rule) => good.push(rule),

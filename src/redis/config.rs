@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use redis_module::{RedisGILGuard, raw};
 
-use super::api::{Ctx, bytes, call};
+use super::api::{Ctx, bytes, call, log_warning};
 use super::glue::ascii;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
@@ -163,6 +163,8 @@ extern "C" fn set_fence(
             }
             Err(why) => {
                 let why = ascii(&why);
+                // Of a value in a file the server does not tell why it was refused.
+                log_warning(&format!("inval: {why}"));
                 if let Some(text) = call!(RedisModule_CreateString(
                     std::ptr::null_mut(),
                     why.as_ptr().cast(),

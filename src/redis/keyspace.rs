@@ -85,7 +85,7 @@ impl Keyspace for LiveKeyspace {
         let name = Str::owned(self.ctx, name);
         // SAFETY: `name` lives until the end of this function.
         let shown = String::from_utf8_lossy(unsafe { bytes(name.string) }).into_owned();
-        // A user that was deleted or switched off meanwhile has no rights: fail closed.
+        // A user that was deleted meanwhile has no rights: fail closed.
         let user = call!(RedisModule_GetModuleUserFromUserName(name.string))
             .filter(|user| !user.is_null());
         let Some(user) = user else { return Some(Denied { user: shown, at: 0 }) };

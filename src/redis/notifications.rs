@@ -8,6 +8,7 @@ use redis_module::raw;
 use super::api::{Ctx, bytes, call};
 use super::guard::guarded;
 use super::state::shared;
+use super::walk;
 use crate::domain::change::Change;
 use crate::domain::name::Db;
 
@@ -56,6 +57,7 @@ extern "C" fn on_event(
     if !heard {
         // The change is lost: a key may live that the index does not know. Look again.
         shared(&ctx, |shared| shared.doubt());
+        guarded((), || walk::abandon(ctx));
     }
     raw::Status::Ok as c_int
 }
