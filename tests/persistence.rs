@@ -4,47 +4,13 @@
 
 mod support;
 
-use support::{Client, Server, eventually, text};
+use support::state::{children_are_done, fill, state};
+use support::{Server, eventually};
 
 const RDB: &[&str] = &["--save", "3600 1"];
 const AOF: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
 const AOF_PLAIN: &[&str] =
     &["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"];
-
-/// Everything that the module can be asked about its state.
-fn state(client: &mut Client) -> Vec<String> {
-    let mut lines = vec![text(&client.run("INVAL.RULE DUMP"))];
-    for db in [0, 3] {
-        client.run(&format!("SELECT {db}"));
-        for key in client.keys() {
-            let tags = client.sorted(&format!("TAG.GET {key}"));
-            lines.push(format!("{db} {key}: {}", tags.join(" ")));
-        }
-        for tag in client.sorted("TAG.LIST") {
-            let keys = client.sorted(&format!("TAG.KEYS {tag}"));
-            lines.push(format!("{db} tag {tag}: {}", keys.join(" ")));
-        }
-    }
-    client.run("SELECT 0");
-    lines
-}
-
-fn fill(client: &mut Client) {
-    client.run("INVAL.RULE ADD r ON e KEYS 1 a:{id} TAGS 1 t WHEN 'exists id' WARM");
-    client.run("INVAL.RULE ADD off ON e KEYS 1 b");
-    client.run("INVAL.RULE DISABLE off");
-    client.set_all(&["a:1", "a:2", "plain"]);
-    client.run("HSET h f v");
-    client.run("TAG.SET a:1 t u");
-    client.run("TAG.SET h t");
-    client.run("TAG.SET a:2 gone");
-    client.run("DEL a:2");
-    client.run("SELECT 3");
-    client.set_all(&["a:1"]);
-    client.run("TAG.SET a:1 other");
-    client.run("RENAME a:1 moved");
-    client.run("SELECT 0");
-}
 
 #[test]
 fn a_restart_changes_no_answer() {
@@ -62,13 +28,7 @@ fn a_restart_changes_no_answer() {
         fill(&mut client);
         for line in save {
             client.run(line);
-            eventually("the child is done", || {
-                let info = text(&client.run("INFO persistence"));
-                ["rdb_bgsave_in_progress:0", "aof_rewrite_in_progress:0"]
-                    .iter()
-                    .all(|line| info.contains(line))
-                    && info.contains("aof_rewrite_scheduled:0")
-            });
+            children_are_done(&mut client);
         }
         if !save.is_empty() && what.contains("append-only") {
             client.run("SET after:rewrite v");

@@ -9,6 +9,10 @@
     reason = "each test file uses a part; a test may panic"
 )]
 
+pub mod process;
+pub mod state;
+pub mod wire;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +20,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, net, thread};
 
 use redis::{Connection, ConnectionLike, RedisError, Value};
+pub use wire::Monitor;
 
 /// How long a condition may take to come true. Long: machines are shared.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -346,41 +351,6 @@ pub fn split(line: &str) -> Vec<Vec<u8>> {
         words.push(word);
     }
     words
-}
-
-/// `MONITOR` on a server: every command it runs, also those of its primary.
-pub struct Monitor(std::io::BufReader<net::TcpStream>);
-
-impl Monitor {
-    pub fn of(server: &Server) -> Self {
-        use std::io::{BufRead, Write};
-        let mut stream = net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(b"MONITOR\r\n").unwrap();
-        let mut reader = std::io::BufReader::new(stream);
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        assert_eq!(line, "+OK\r\n");
-        Self(reader)
-    }
-
-    /// The commands up to one that holds `end`, without it, PINGs and what clients asked.
-    pub fn until(&mut self, end: &str) -> Vec<String> {
-        use std::io::BufRead;
-        let mut commands = vec![];
-        loop {
-            let mut line = String::new();
-            self.0.read_line(&mut line).unwrap();
-            let (_, command) = line.trim_end().split_once("] ").unwrap();
-            if command.contains(end) {
-                return commands;
-            }
-            let noise = ["\"PING\"", "\"ping\"", "\"REPLCONF\"", "\"replconf\""];
-            if !noise.iter().any(|word| command.starts_with(word)) {
-                commands.push(command.to_owned());
-            }
-        }
-    }
 }
 
 /// Whether a map reply has a field.
