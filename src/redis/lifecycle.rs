@@ -143,6 +143,7 @@ extern "C" fn on_cron(
 ) {
     guarded((), || {
         copies::settle(Ctx(ctx));
+        aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
     });
 }
