@@ -7,13 +7,14 @@
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
 PORT ?= 6379
+ROUNDS ?= 100
 MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
 
 # As cargo's runner, valgrind gets the test binary wherever cargo puts it.
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers fuzz model valgrind clean
+.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +48,9 @@ test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests 
 
 test-on-%:
 	@s=$$(tests/servers/get.sh $*) && echo "== server tests on $*: $$("$$s" --version)" && INVAL_SERVER=$$s $(MAKE) --no-print-directory server
+
+kill: ## kill -9 rounds (ROUNDS=100)
+	INVAL_KILL_ROUNDS=$(ROUNDS) cargo test --features faults --test faults -- --ignored --nocapture
 
 fuzz: ## feed the parsers random input (FUZZ_SECONDS=60)
 	INVAL_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release --no-default-features --test fuzz -- --ignored --nocapture

@@ -193,7 +193,7 @@ fn replicated(server: &Server, run: impl FnOnce(&mut Client)) -> Vec<String> {
     eventually("the replica is in sync", || {
         support::text(&watcher.run("INFO replication")).contains("master_link_status:up")
     });
-    let mut monitor = support::Monitor::of(&replica);
+    let mut monitor = support::wire::Monitor::of(&replica);
     run(&mut client);
     client.run("SET the:end 1");
     monitor.until("the:end")

@@ -6,8 +6,8 @@
 mod support;
 
 use support::state::{assert_same, fill, in_sync, info_text, state};
-use support::wire::Raw;
-use support::{Monitor, Server, eventually, int};
+use support::wire::{Monitor, Raw};
+use support::{Server, eventually, int};
 
 fn replica_of(primary: &Server, args: &[&str]) -> Server {
     let of = format!("127.0.0.1 {}", primary.port);

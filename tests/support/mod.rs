@@ -12,6 +12,7 @@
 pub mod process;
 pub mod state;
 pub mod wire;
+pub mod world;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,7 +21,6 @@ use std::time::{Duration, Instant};
 use std::{env, fs, net, thread};
 
 use redis::{Connection, ConnectionLike, RedisError, Value};
-pub use wire::Monitor;
 
 /// How long a condition may take to come true. Long: machines are shared.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,7 +130,9 @@ impl Server {
 
     /// What the server logged.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+        // Not all of it is UTF-8 where damaged data is told.
+        let bytes = fs::read(self.dir.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// A new RESP3 connection.

@@ -5,13 +5,16 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{fs, net};
 
-use super::{Server, server_binary};
+use super::{Server, eventually, server_binary};
 
 /// A server that did not start.
 #[derive(Debug)]
 pub struct Refused {
     pub status: ExitStatus,
     pub log: String,
+    /// It said why, and then its own check of the file, after the refusal, came to no end: in
+    /// module data without an end it reads on and on behind the end of the file.
+    pub check_hung: bool,
 }
 
 /// A new directory for a server's data.
@@ -46,10 +49,22 @@ impl Server {
             .spawn()
             .unwrap();
         let mut server = Self { child, args, port, dir: dir.to_owned() };
-        match server.wait_until_ready() {
-            Ok(()) => Ok(server),
-            Err(log) => Err(Refused { status: server.child.wait().unwrap(), log }),
+        // Nothing is asked before the data is loaded: the answer might never come.
+        let mut looks_after_refusal = 0;
+        eventually("the server starts or refuses", || {
+            let log = server.log();
+            looks_after_refusal += u32::from(log.contains("error in RDB reading"));
+            !server.is_alive()
+                || log.contains("Ready to accept connections")
+                || looks_after_refusal > 100
+        });
+        let check_hung = looks_after_refusal > 100 && server.is_alive();
+        if !check_hung && server.wait_until_ready().is_ok() {
+            return Ok(server);
         }
+        let _ = server.child.kill();
+        let status = server.child.wait().unwrap();
+        Err(Refused { status, log: server.log(), check_hung })
     }
 
     /// Kills the server and leaves its data.
