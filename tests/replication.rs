@@ -27,7 +27,7 @@ fn every_kind_of_full_sync_brings_the_whole_state() {
         ("no", "disabled", "to disk"),
         ("yes", "disabled", "to disk"),
         ("yes", "on-empty-db", "to parser"),
-        ("yes", "swapdb", "from master"),
+        ("yes", "swapdb", "Skipping diskless-load"),
     ];
     for (sync, load, told) in ways {
         let primary =
