@@ -18,6 +18,8 @@ pub mod key_table;
 mod naive_glob;
 pub mod name;
 pub mod outcome;
+#[allow(dead_code)]
+mod paged;
 pub mod pass;
 pub mod pattern;
 pub mod payload;
