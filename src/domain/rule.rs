@@ -269,7 +269,7 @@ impl Resolved {
             Self::Tag(_) | Self::Tags(_) => "tag",
             Self::Pattern(Pattern::Prefix(_)) => "prefix",
             Self::Pattern(Pattern::Glob(_)) => "glob",
-            Self::Pattern(Pattern::Regex { .. }) => "regex",
+            Self::Pattern(Pattern::Regex(_)) => "regex",
         }
     }
 }

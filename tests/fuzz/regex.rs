@@ -25,8 +25,9 @@ fn every_match_starts_with_the_prefix(source: &[u8], name: &[u8]) -> Checked {
         }
     };
     prop_assert_eq!(pattern.source(), source);
-    prop_assert!(!pattern.is_prefix());
     let hit = pattern.matches(name);
+    prop_assert!(!pattern.is_prefix() || hit == name.starts_with(pattern.literal_prefix()));
+    prop_assert!(pattern.as_exact().is_none_or(|exact| hit == (name == exact)));
     prop_assert!(!hit || name.starts_with(pattern.literal_prefix()), "{:?}", pattern);
     Ok(hit)
 }
