@@ -76,6 +76,11 @@ impl Glob {
         self.shape.literal_prefix()
     }
 
+    /// The longest literal that every match holds.
+    pub fn needle(&self) -> &[u8] {
+        self.shape.needle()
+    }
+
     /// The one name that matches, if the pattern has no wildcard at all.
     pub fn as_exact(&self) -> Option<&[u8]> {
         self.shape.as_exact()
@@ -203,6 +208,21 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_literal_is_the_needle() {
+        let needle = |text: &str| Glob::parse(text.as_bytes()).unwrap().needle().to_vec();
+        for (glob, expected) in [
+            ("a:*:bcd?ef*", ":bcd"),
+            ("abc*de", "abc"),
+            ("*", ""),
+            ("", ""),
+            ("[ab]?", ""),
+            ("*x\\*y*", "x*y"),
+        ] {
+            assert_eq!(needle(glob), expected.as_bytes(), "{glob}");
+        }
+    }
+
+    #[test]
     fn an_unclosed_class_and_a_long_pattern_are_refused() {
         assert!(matches!(Glob::parse(b"a:[bc"), Err(Error::UnclosedClass { at: 2, .. })));
         assert!(matches!(
@@ -223,6 +243,7 @@ mod tests {
                 prop_assert_eq!(glob.matches(&name), naive::matches(&pattern, &name));
                 if glob.matches(&name) {
                     prop_assert!(name.starts_with(glob.literal_prefix()));
+                    prop_assert!(memchr::memmem::find(&name, glob.needle()).is_some());
                 }
                 if let Some(exact) = glob.as_exact() {
                     prop_assert_eq!(glob.matches(&name), name == exact);

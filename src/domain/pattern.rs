@@ -54,6 +54,16 @@ impl Pattern {
         }
     }
 
+    /// The longest run of bytes that every name of the set holds somewhere; may be empty. Names
+    /// without it need no look.
+    pub fn needle(&self) -> &[u8] {
+        match self {
+            Self::Prefix(prefix) => prefix,
+            Self::Glob(glob) => glob.needle(),
+            Self::Regex(regex) => regex.needle(),
+        }
+    }
+
     /// Whether every name with the literal prefix belongs to the set: no name needs a look.
     pub fn is_prefix(&self) -> bool {
         match self {
@@ -181,6 +191,8 @@ mod tests {
                 && pattern.matches(name.as_bytes())
             {
                 prop_assert!(name.as_bytes().starts_with(pattern.literal_prefix()), "{} {}", source, name);
+                let holds = memchr::memmem::find(name.as_bytes(), pattern.needle()).is_some();
+                prop_assert!(holds, "{} {}", source, name);
             }
         }
     }

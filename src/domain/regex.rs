@@ -36,7 +36,7 @@ struct Compiled {
 #[derive(Debug)]
 enum Matcher {
     Shape(Shape),
-    Engine { engine: Engine, prefix: Box<[u8]> },
+    Engine { engine: Engine, prefix: Box<[u8]>, needle: Box<[u8]> },
 }
 
 impl Regex {
@@ -56,7 +56,13 @@ impl Regex {
         })?;
         let matcher = match shape(&hir) {
             Some(shape) => Matcher::Shape(shape),
-            None => Matcher::Engine { engine: compile(text, &hir)?, prefix: literal_prefix(&hir) },
+            None => {
+                let engine = compile(text, &hir)?;
+                let start = common_start(&hir);
+                let anchored = hir.properties().look_set_prefix().contains(Look::Start);
+                let prefix = if anchored { start.clone().into() } else { Box::default() };
+                Matcher::Engine { engine, prefix, needle: needle(&hir, start) }
+            }
         };
         Ok(Self(Arc::new(Compiled { source: text.into(), matcher })))
     }
@@ -79,6 +85,14 @@ impl Regex {
         match &self.0.matcher {
             Matcher::Shape(shape) => shape.literal_prefix(),
             Matcher::Engine { prefix, .. } => prefix,
+        }
+    }
+
+    /// The longest run known that every name that matches holds; may be empty.
+    pub fn needle(&self) -> &[u8] {
+        match &self.0.matcher {
+            Matcher::Shape(shape) => shape.needle(),
+            Matcher::Engine { needle, .. } => needle,
         }
     }
 
@@ -127,13 +141,49 @@ fn last_line(text: &str) -> String {
     line.trim_start_matches("error: ").to_owned()
 }
 
-/// What every match of an expression anchored at the start begins with; empty if unknown.
-fn literal_prefix(hir: &Hir) -> Box<[u8]> {
-    if !hir.properties().look_set_prefix().contains(Look::Start) {
-        return Box::default();
-    }
+/// What every match begins with, wherever in the name it stands; empty if unknown.
+fn common_start(hir: &Hir) -> Vec<u8> {
     let literals = Extractor::new().extract(hir);
-    literals.longest_common_prefix().unwrap_or_default().into()
+    literals.longest_common_prefix().unwrap_or_default().to_vec()
+}
+
+/// The longest literal that no match can be without: what all start with, or one further on.
+fn needle(hir: &Hir, start: Vec<u8>) -> Box<[u8]> {
+    let mut runs = Runs { run: vec![], longest: start };
+    runs.follow(hir);
+    runs.end();
+    runs.longest.into()
+}
+
+/// Follows an expression through what every match passes.
+struct Runs {
+    /// What the match holds right before here.
+    run: Vec<u8>,
+    longest: Vec<u8>,
+}
+
+impl Runs {
+    fn follow(&mut self, hir: &Hir) {
+        match hir.kind() {
+            HirKind::Literal(literal) => self.run.extend_from_slice(&literal.0),
+            HirKind::Concat(subs) => subs.iter().for_each(|sub| self.follow(sub)),
+            HirKind::Capture(capture) => self.follow(&capture.sub),
+            // The first round stands right behind what was before; others may follow.
+            HirKind::Repetition(repetition) if repetition.min > 0 => {
+                self.follow(&repetition.sub);
+                self.end();
+            }
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Class(_) | HirKind::Repetition(_) | HirKind::Alternation(_) => self.end(),
+        }
+    }
+
+    fn end(&mut self) {
+        if self.run.len() > self.longest.len() {
+            self.longest.clone_from(&self.run);
+        }
+        self.run.clear();
+    }
 }
 
 /// What an expression is made of, as far as globs know it.
@@ -298,6 +348,27 @@ mod tests {
         assert!(!regex("^a:$").is_prefix() && regex("^a|b$").as_exact().is_none());
     }
 
+    #[test]
+    fn what_no_match_can_be_without_is_the_needle() {
+        for (source, expected) in [
+            ("^badges:user:.*:list$", "badges:user:"),
+            ("^a:\\d+:list(s)$", ":lists"),
+            ("^order:(x|yy):\\bdone[0-9]?$", "order:"),
+            ("a(?:bc)+d", "abc"),
+            ("(?:abc)?d", "d"),
+            ("abc|abd", "ab"),
+            ("abc|d", ""),
+            ("(?i)user", ""),
+            ("^(abc|abd)x+", "ab"),
+        ] {
+            assert_eq!(
+                Regex::parse(source.as_bytes()).unwrap().needle(),
+                expected.as_bytes(),
+                "{source}"
+            );
+        }
+    }
+
     /// Parts of expressions that are globs, and some that are not.
     const PARTS: [&str; 30] = [
         "a",
@@ -357,6 +428,8 @@ mod tests {
             let hit = regex.matches(&name);
             prop_assert_eq!(hit, oracle.is_match(&name), "{:?}", regex);
             prop_assert!(!hit || name.starts_with(regex.literal_prefix()), "{:?}", regex);
+            let needle = memchr::memmem::find(&name, regex.needle());
+            prop_assert!(!hit || needle.is_some(), "{:?}", regex);
             if regex.is_prefix() {
                 prop_assert_eq!(hit, name.starts_with(regex.literal_prefix()));
             }

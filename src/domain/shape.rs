@@ -159,6 +159,19 @@ impl Shape {
         }
     }
 
+    /// The longest literal that every match holds.
+    pub(super) fn needle(&self) -> &[u8] {
+        let mut longest: &[u8] = b"";
+        for atom in self.segments.iter().flat_map(|segment| &segment.atoms) {
+            if let Atom::Literal(run) = atom
+                && run.len() > longest.len()
+            {
+                longest = run;
+            }
+        }
+        longest
+    }
+
     /// The one name that matches, if there is no gap and nothing but literals.
     pub(super) fn as_exact(&self) -> Option<&[u8]> {
         match self.segments.as_slice() {
