@@ -4,6 +4,7 @@
 //! [`State::notice`] and nothing else; what it holds is a hint that may name a dead key (the
 //! server checks again when it deletes) and must never miss a live one.
 
+mod automaton;
 pub mod change;
 pub mod condition;
 pub mod database;
@@ -31,6 +32,7 @@ pub mod rule_document;
 pub mod rule_table;
 mod shape;
 pub mod snapshot;
+pub mod standing;
 pub mod stats;
 pub mod tag_cursor;
 pub mod tag_store;

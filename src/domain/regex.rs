@@ -12,7 +12,7 @@ use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
 use super::error::{Error, Result};
-use super::shape::{Builder, ByteSet, Shape};
+use super::shape::{Builder, ByteSet, Shape, gap};
 
 /// Longest regex, in bytes of source. Real patterns are under 100.
 pub const REGEX_MAX_BYTES: usize = 1024;
@@ -93,6 +93,17 @@ impl Regex {
         match &self.0.matcher {
             Matcher::Shape(shape) => shape.needle(),
             Matcher::Engine { needle, .. } => needle,
+        }
+    }
+
+    /// The expression for the whole name.
+    pub(super) fn whole(&self) -> Option<Hir> {
+        match &self.0.matcher {
+            Matcher::Shape(shape) => Some(shape.to_hir()),
+            Matcher::Engine { .. } => {
+                let hir = parse(&self.0.source).ok()?;
+                Some(Hir::concat(vec![gap(), hir, gap()]))
+            }
         }
     }
 
