@@ -53,10 +53,7 @@ impl Database {
         tags: impl Iterator<Item = &'a [u8]>,
     ) -> Option<usize> {
         let id = self.keys.find(name)?;
-        self.tags.clear(id);
-        for tag in tags {
-            self.tags.add(id, tag);
-        }
+        self.tags.set(id, tags);
         Some(self.tags.tags_of(id).len())
     }
 

@@ -1,0 +1,266 @@
+//! The members of each set: one dense list per set, in the form that its length asks for.
+//!
+//! A single member stands in the record of its set, a few stand in a packed run, many in a
+//! vector of their own. The list of a large set grows and shrinks by copying itself; at
+//! 10,000,000 members that is a copy of 40 MB.
+
+use super::key_table::KeyId;
+use super::runs::{Run, Runs, size_for};
+use super::sparse::Sparse;
+
+/// Most members in a packed run. Beyond, the header of a vector is below a tenth of a byte per
+/// member.
+const IN_RUN_MAX: usize = 256;
+
+/// A vector goes back to a run, and gives memory back, when this part of it is used: far from
+/// the length at which it grows, so that a set that comes and goes does not copy at each step.
+const SHRINK_AT: usize = 2;
+
+/// Marks in `List::at` that the members are in a vector.
+const LARGE: u32 = Run::MAX + 1;
+
+/// Where the members of a set are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct List {
+    /// Of one member: the member. Of more: the number of a run, or [`LARGE`] and the number of
+    /// a vector.
+    at: u32,
+    len: u32,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members {
+    lists: Sparse<List>,
+    runs: Runs<KeyId>,
+    large: Vec<Vec<KeyId>>,
+    /// Places in `large` without a list.
+    free: Vec<u32>,
+}
+
+impl Members {
+    /// The members of a set.
+    pub(super) fn of(&self, set: u32) -> &[KeyId] {
+        let Some(list) = self.lists.get_ref(set) else { return &[] };
+        let members = match list.len {
+            0 => return &[],
+            1 => return std::slice::from_ref(&list.at),
+            _ if list.at & LARGE != 0 => self.large(list.at).map_or(&[][..], Vec::as_slice),
+            _ => Run::of_number(list.at).map_or(&[][..], |run| self.runs.get(run)),
+        };
+        members.get(..list.len as usize).unwrap_or_default()
+    }
+
+    /// How many members a set has.
+    pub(super) fn count(&self, set: u32) -> usize {
+        self.lists.get_ref(set).map_or(0, |list| list.len as usize)
+    }
+
+    /// The sets from `from` on that have members.
+    pub(super) fn sets_from(&self, from: usize) -> impl Iterator<Item = u32> {
+        self.lists.iter_from(from).map(|(set, _)| set)
+    }
+
+    /// Adds a member; gives its position.
+    pub(super) fn push(&mut self, set: u32, key: KeyId) -> u32 {
+        let list = self.lists.get(set);
+        let len = list.len as usize;
+        let at = match len {
+            0 => key,
+            _ if len > 1 && list.at & LARGE != 0 => {
+                if let Some(members) = self.large_mut(list.at) {
+                    if members.len() == members.capacity() {
+                        members.reserve_exact(quarter_step(len + 1) - len);
+                    }
+                    members.push(key);
+                }
+                list.at
+            }
+            1 => {
+                let run = self.runs.take(2);
+                if let Some(place) = run.and_then(|run| self.runs.get_mut(run).first_mut()) {
+                    *place = list.at;
+                }
+                self.place(run, len, key, &[list.at])
+            }
+            _ => {
+                let old = Run::of_number(list.at);
+                let grown = if len < IN_RUN_MAX {
+                    old.and_then(|old| self.runs.resized(old, len, len + 1))
+                } else {
+                    None
+                };
+                if grown.is_some() {
+                    self.place(grown, len, key, &[])
+                } else {
+                    let members = self.of(set).to_vec();
+                    if let Some(old) = old {
+                        self.runs.give(old);
+                    }
+                    self.place(None, len, key, &members)
+                }
+            }
+        };
+        self.lists.set(set, List { at, len: list.len + 1 });
+        list.len
+    }
+
+    /// Writes `key` behind the `len` members of a run; without one, into a new vector behind
+    /// `members`. Gives where the members are.
+    fn place(&mut self, run: Option<Run>, len: usize, key: KeyId, members: &[KeyId]) -> u32 {
+        if let Some(run) = run {
+            if let Some(place) = self.runs.get_mut(run).get_mut(len) {
+                *place = key;
+            }
+            return run.number();
+        }
+        let mut list = Vec::with_capacity(quarter_step(len + 1));
+        list.extend_from_slice(members);
+        list.push(key);
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.large.push(vec![]);
+            (self.large.len() - 1) as u32
+        });
+        if let Some(place) = self.large.get_mut(number as usize) {
+            *place = list;
+        }
+        LARGE | number
+    }
+
+    /// Takes the member at a position away; the last takes its place. Gives the one that moved.
+    pub(super) fn swap_remove(&mut self, set: u32, position: u32) -> Option<KeyId> {
+        let list = self.lists.get(set);
+        let len = list.len as usize;
+        if position >= list.len {
+            return None;
+        }
+        let left = List { len: list.len - 1, ..list };
+        let position = position as usize;
+        if len == 1 {
+            self.lists.set(set, List::default());
+            return None;
+        }
+        if list.at & LARGE != 0 {
+            let members = self.large_mut(list.at)?;
+            members.swap_remove(position);
+            let moved = members.get(position).copied();
+            let capacity = members.capacity();
+            self.lists.set(set, left);
+            // A single member stands in the record, whatever the capacity.
+            if len == 2 || len - 1 < capacity / SHRINK_AT {
+                self.shrink(set);
+            }
+            return moved;
+        }
+        let run = Run::of_number(list.at)?;
+        let members = self.runs.get_mut(run);
+        let last = members.get(len - 1).copied()?;
+        *members.get_mut(position)? = last;
+        let moved = (position + 1 < len).then_some(last);
+        let at = if len == 2 {
+            let only = members.first().copied()?;
+            self.runs.give(run);
+            only
+        } else {
+            self.runs.resized(run, len - 1, len - 1).unwrap_or(run).number()
+        };
+        self.lists.set(set, List { at, ..left });
+        moved
+    }
+
+    /// Moves a list that became short out of its large vector.
+    fn shrink(&mut self, set: u32) {
+        let list = self.lists.get(set);
+        let len = list.len as usize;
+        let mut members = match self.large_mut(list.at) {
+            Some(members) => std::mem::take(members),
+            None => return,
+        };
+        let run = if len == 1 || len > IN_RUN_MAX / SHRINK_AT { None } else { self.runs.take(len) };
+        let at = match (len, run) {
+            (1, _) => members.first().copied().unwrap_or_default(),
+            (_, Some(run)) => {
+                let places = self.runs.get_mut(run).iter_mut();
+                places.zip(&members).for_each(|(place, key)| *place = *key);
+                run.number()
+            }
+            (_, None) => {
+                members.shrink_to(quarter_step(len + 1));
+                if let Some(place) = self.large_mut(list.at) {
+                    *place = members;
+                }
+                return;
+            }
+        };
+        self.free.push(list.at & !LARGE);
+        self.lists.set(set, List { at, ..list });
+    }
+
+    fn large(&self, at: u32) -> Option<&Vec<KeyId>> {
+        self.large.get((at & !LARGE) as usize)
+    }
+
+    fn large_mut(&mut self, at: u32) -> Option<&mut Vec<KeyId>> {
+        self.large.get_mut((at & !LARGE) as usize)
+    }
+
+    /// The first broken invariant.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let (mut runs, mut large) = (0, 0);
+        for (set, list) in self.lists.iter_from(0) {
+            let is_large = list.len > 1 && list.at & LARGE != 0;
+            large += usize::from(is_large);
+            runs += usize::from(list.len > 1 && !is_large);
+            if self.of(set).len() != list.len as usize {
+                return Err(format!("set {set} has not the {} members it counts", list.len));
+            }
+        }
+        if large + self.free.len() != self.large.len() {
+            return Err(format!("{large} sets have {} vectors", self.large.len()));
+        }
+        self.runs.check(runs)
+    }
+}
+
+/// The capacity of a vector that holds `len` members: by quarters of a power of two, which
+/// copies 5 times more than doubling and leaves a tenth unused instead of a quarter. These are
+/// also the sizes that jemalloc gives, so nothing is lost to its rounding.
+fn quarter_step(len: usize) -> usize {
+    size_for(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn equals_a_vector(steps in prop::collection::vec((0..2_u32, 1..400_u32, any::<bool>(), 0..1000_usize), 0..30)) {
+            let mut members = Members::default();
+            let mut model = [vec![], vec![]];
+            for (set, count, adds, at) in steps {
+                let list = &mut model[set as usize];
+                for step in 0..count {
+                    if adds {
+                        prop_assert_eq!(members.push(set, step), list.len() as u32);
+                        list.push(step);
+                    } else if !list.is_empty() {
+                        let at = at % list.len();
+                        list.swap_remove(at);
+                        prop_assert_eq!(members.swap_remove(set, at as u32), list.get(at).copied());
+                    }
+                    prop_assert_eq!(members.of(set), list.as_slice());
+                }
+                prop_assert_eq!(members.check(), Ok(()));
+                let held: usize = members.large.iter().map(Vec::capacity).sum();
+                let needed: usize = model.iter().map(|list| (SHRINK_AT * list.len()).max(IN_RUN_MAX)).sum();
+                prop_assert!(held <= needed + 2 * IN_RUN_MAX, "{} of {}", held, needed);
+            }
+            prop_assert!(members.sets_from(0).eq((0..2).filter(|set| !model[*set as usize].is_empty())));
+        }
+    }
+}
