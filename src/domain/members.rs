@@ -33,9 +33,43 @@ struct List {
 pub(super) struct Members {
     lists: Sparse<List>,
     runs: Runs<KeyId>,
-    large: Vec<Vec<KeyId>>,
-    /// Places in `large` without a list.
+    large: Large,
+}
+
+/// The lists that have a vector of their own, by number.
+#[derive(Clone, Debug, Default)]
+struct Large {
+    lists: Vec<Vec<KeyId>>,
+    /// Numbers without a list.
     free: Vec<u32>,
+}
+
+impl Large {
+    fn get(&self, number: u32) -> Option<&Vec<KeyId>> {
+        self.lists.get(number as usize)
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut Vec<KeyId>> {
+        self.lists.get_mut(number as usize)
+    }
+
+    fn put(&mut self, list: Vec<KeyId>) -> u32 {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.lists.push(vec![]);
+            (self.lists.len() - 1) as u32
+        });
+        if let Some(place) = self.get_mut(number) {
+            *place = list;
+        }
+        number
+    }
+
+    fn drop(&mut self, number: u32) {
+        if let Some(list) = self.get_mut(number) {
+            *list = vec![];
+        }
+        self.free.push(number);
+    }
 }
 
 impl Members {
@@ -45,7 +79,9 @@ impl Members {
         let members = match list.len {
             0 => return &[],
             1 => return std::slice::from_ref(&list.at),
-            _ if list.at & LARGE != 0 => self.large(list.at).map_or(&[][..], Vec::as_slice),
+            _ if list.at & LARGE != 0 => {
+                self.large.get(list.at & !LARGE).map_or(&[][..], Vec::as_slice)
+            }
             _ => Run::of_number(list.at).map_or(&[][..], |run| self.runs.get(run)),
         };
         members.get(..list.len as usize).unwrap_or_default()
@@ -63,145 +99,107 @@ impl Members {
 
     /// Adds a member; gives its position.
     pub(super) fn push(&mut self, set: u32, key: KeyId) -> u32 {
-        let list = self.lists.get(set);
-        let len = list.len as usize;
-        let at = match len {
-            0 => key,
-            _ if len > 1 && list.at & LARGE != 0 => {
-                if let Some(members) = self.large_mut(list.at) {
-                    if members.len() == members.capacity() {
-                        members.reserve_exact(quarter_step(len + 1) - len);
-                    }
-                    members.push(key);
-                }
-                list.at
-            }
-            1 => {
-                let run = self.runs.take(2);
-                if let Some(place) = run.and_then(|run| self.runs.get_mut(run).first_mut()) {
-                    *place = list.at;
-                }
-                self.place(run, len, key, &[list.at])
-            }
-            _ => {
-                let old = Run::of_number(list.at);
-                let grown = if len < IN_RUN_MAX {
-                    old.and_then(|old| self.runs.resized(old, len, len + 1))
-                } else {
-                    None
-                };
-                if grown.is_some() {
-                    self.place(grown, len, key, &[])
-                } else {
-                    let members = self.of(set).to_vec();
-                    if let Some(old) = old {
-                        self.runs.give(old);
-                    }
-                    self.place(None, len, key, &members)
-                }
-            }
+        let Some(list) = self.lists.get_mut(set) else {
+            self.lists.set(set, List { at: key, len: 1 });
+            return 0;
         };
-        self.lists.set(set, List { at, len: list.len + 1 });
-        list.len
-    }
-
-    /// Writes `key` behind the `len` members of a run; without one, into a new vector behind
-    /// `members`. Gives where the members are.
-    fn place(&mut self, run: Option<Run>, len: usize, key: KeyId, members: &[KeyId]) -> u32 {
-        if let Some(run) = run {
-            if let Some(place) = self.runs.get_mut(run).get_mut(len) {
-                *place = key;
+        let position = list.len;
+        list.len += 1;
+        let len = position as usize;
+        if len == 1 {
+            let only = list.at;
+            let run = self.runs.take(2);
+            if let Some(place) = run.and_then(|run| self.runs.get_mut(run).first_mut()) {
+                *place = only;
             }
-            return run.number();
+            list.at = match run {
+                Some(run) => run.number(),
+                None => LARGE | self.large.put(vec![only]),
+            };
+        } else if list.at & LARGE == 0
+            && let Some(old) = Run::of_number(list.at)
+        {
+            let may_grow = len < IN_RUN_MAX;
+            let grown = if may_grow { self.runs.resized(old, len, len + 1) } else { None };
+            list.at = match grown {
+                Some(run) => run.number(),
+                None => {
+                    let members = self.runs.get(old).get(..len).unwrap_or_default().to_vec();
+                    self.runs.give(old);
+                    LARGE | self.large.put(members)
+                }
+            };
         }
-        let mut list = Vec::with_capacity(quarter_step(len + 1));
-        list.extend_from_slice(members);
-        list.push(key);
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.large.push(vec![]);
-            (self.large.len() - 1) as u32
-        });
-        if let Some(place) = self.large.get_mut(number as usize) {
-            *place = list;
+        if list.at & LARGE != 0 {
+            if let Some(members) = self.large.get_mut(list.at & !LARGE) {
+                if members.len() == members.capacity() {
+                    members.reserve_exact(quarter_step(len + 1) - len);
+                }
+                members.push(key);
+            }
+        } else if let Some(run) = Run::of_number(list.at)
+            && let Some(place) = self.runs.get_mut(run).get_mut(len)
+        {
+            *place = key;
         }
-        LARGE | number
+        position
     }
 
     /// Takes the member at a position away; the last takes its place. Gives the one that moved.
     pub(super) fn swap_remove(&mut self, set: u32, position: u32) -> Option<KeyId> {
-        let list = self.lists.get(set);
-        let len = list.len as usize;
-        if position >= list.len {
-            return None;
-        }
-        let left = List { len: list.len - 1, ..list };
+        let list = self.lists.get_mut(set).filter(|list| position < list.len)?;
+        let len = list.len as usize - 1;
         let position = position as usize;
-        if len == 1 {
+        if len == 0 {
             self.lists.set(set, List::default());
             return None;
         }
+        list.len -= 1;
         if list.at & LARGE != 0 {
-            let members = self.large_mut(list.at)?;
+            let members = self.large.get_mut(list.at & !LARGE)?;
             members.swap_remove(position);
             let moved = members.get(position).copied();
-            let capacity = members.capacity();
-            self.lists.set(set, left);
             // A single member stands in the record, whatever the capacity.
-            if len == 2 || len - 1 < capacity / SHRINK_AT {
+            if len == 1 || len < members.capacity() / SHRINK_AT {
                 self.shrink(set);
             }
             return moved;
         }
         let run = Run::of_number(list.at)?;
         let members = self.runs.get_mut(run);
-        let last = members.get(len - 1).copied()?;
+        let last = members.get(len).copied()?;
         *members.get_mut(position)? = last;
-        let moved = (position + 1 < len).then_some(last);
-        let at = if len == 2 {
+        let moved = (position < len).then_some(last);
+        list.at = if len == 1 {
             let only = members.first().copied()?;
             self.runs.give(run);
             only
         } else {
-            self.runs.resized(run, len - 1, len - 1).unwrap_or(run).number()
+            self.runs.resized(run, len, len).unwrap_or(run).number()
         };
-        self.lists.set(set, List { at, ..left });
         moved
     }
 
-    /// Moves a list that became short out of its large vector.
+    /// Moves a list that became short out of its vector, or into a smaller one.
     fn shrink(&mut self, set: u32) {
-        let list = self.lists.get(set);
-        let len = list.len as usize;
-        let mut members = match self.large_mut(list.at) {
-            Some(members) => std::mem::take(members),
-            None => return,
+        let Some(list) = self.lists.get_mut(set) else { return };
+        let Some(members) = self.large.get_mut(list.at & !LARGE) else { return };
+        let len = members.len();
+        let run = match len {
+            1 => None,
+            _ if len <= IN_RUN_MAX / SHRINK_AT => self.runs.take(len),
+            _ => None,
         };
-        let run = if len == 1 || len > IN_RUN_MAX / SHRINK_AT { None } else { self.runs.take(len) };
         let at = match (len, run) {
             (1, _) => members.first().copied().unwrap_or_default(),
             (_, Some(run)) => {
                 let places = self.runs.get_mut(run).iter_mut();
-                places.zip(&members).for_each(|(place, key)| *place = *key);
+                places.zip(members.iter()).for_each(|(place, key)| *place = *key);
                 run.number()
             }
-            (_, None) => {
-                members.shrink_to(quarter_step(len + 1));
-                if let Some(place) = self.large_mut(list.at) {
-                    *place = members;
-                }
-                return;
-            }
+            (_, None) => return members.shrink_to(quarter_step(len + 1)),
         };
-        self.free.push(list.at & !LARGE);
-        self.lists.set(set, List { at, ..list });
-    }
-
-    fn large(&self, at: u32) -> Option<&Vec<KeyId>> {
-        self.large.get((at & !LARGE) as usize)
-    }
-
-    fn large_mut(&mut self, at: u32) -> Option<&mut Vec<KeyId>> {
-        self.large.get_mut((at & !LARGE) as usize)
+        self.large.drop(std::mem::replace(&mut list.at, at) & !LARGE);
     }
 
     /// The first broken invariant.
@@ -218,8 +216,8 @@ impl Members {
                 return Err(format!("set {set} has not the {} members it counts", list.len));
             }
         }
-        if large + self.free.len() != self.large.len() {
-            return Err(format!("{large} sets have {} vectors", self.large.len()));
+        if large + self.large.free.len() != self.large.lists.len() {
+            return Err(format!("{large} sets have {} vectors", self.large.lists.len()));
         }
         self.runs.check(runs)
     }
@@ -256,7 +254,7 @@ mod tests {
                     prop_assert_eq!(members.of(set), list.as_slice());
                 }
                 prop_assert_eq!(members.check(), Ok(()));
-                let held: usize = members.large.iter().map(Vec::capacity).sum();
+                let held: usize = members.large.lists.iter().map(Vec::capacity).sum();
                 let needed: usize = model.iter().map(|list| (SHRINK_AT * list.len()).max(IN_RUN_MAX)).sum();
                 prop_assert!(held <= needed + 2 * IN_RUN_MAX, "{} of {}", held, needed);
             }

@@ -145,30 +145,25 @@ impl Membership {
             self.write(key, used - 1, Edge::NONE);
             self.resize(key, used - 1, used - 1);
         }
-        self.drop_member(edge);
+        self.drop_members(&[edge], |_| ());
         self.forget_if_empty();
         true
     }
 
     /// Takes a key out of all its sets; `emptied` is told of those that lost their last key.
-    pub fn clear(&mut self, key: KeyId, mut emptied: impl FnMut(SetId)) {
+    pub fn clear(&mut self, key: KeyId, emptied: impl FnMut(SetId)) {
         let edges = SmallVec::<[Edge; FEW]>::from_slice(self.edges_of(key));
         if edges.is_empty() {
             return;
         }
         self.forget_run(key);
-        for edge in edges {
-            self.drop_member(edge);
-            if self.members.count(edge.set) == 0 {
-                emptied(edge.set);
-            }
-        }
+        self.drop_members(&edges, emptied);
         self.forget_if_empty();
     }
 
     /// Makes the sets of a key exactly these, which are distinct; says whether that changed
     /// any. What stays is not touched. `emptied` is told of sets that lost their last key.
-    pub fn put(&mut self, key: KeyId, sets: &[SetId], mut emptied: impl FnMut(SetId)) -> bool {
+    pub fn put(&mut self, key: KeyId, sets: &[SetId], emptied: impl FnMut(SetId)) -> bool {
         let old = SmallVec::<[Edge; FEW]>::from_slice(self.edges_of(key));
         if old.iter().map(|edge| edge.set).eq(sets.iter().copied()) {
             return false;
@@ -195,12 +190,9 @@ impl Membership {
             self.edges.get_mut(run).iter_mut().zip(edges).for_each(|(place, edge)| *place = edge);
         }
         if kept < old.len() {
-            for edge in old.iter().filter(|edge| !sets.contains(&edge.set)) {
-                self.drop_member(*edge);
-                if self.members.count(edge.set) == 0 {
-                    emptied(edge.set);
-                }
-            }
+            let mut gone = old;
+            gone.retain(|edge| !sets.contains(&edge.set));
+            self.drop_members(&gone, emptied);
         }
         true
     }
@@ -222,15 +214,26 @@ impl Membership {
         }
     }
 
-    /// Takes a key off the list of a set; the run of the key is the caller's business.
-    fn drop_member(&mut self, edge: Edge) {
-        self.edge_count -= 1;
-        let moved = self.members.swap_remove(edge.set, edge.position);
-        if let Some(run) = moved.and_then(|key| self.runs.get(key)) {
-            let mut edges = self.edges.get_mut(run).iter_mut();
-            if let Some(other) = edges.find(|other| other.set == edge.set) {
+    /// Takes a key off the lists of sets; the run of the key is the caller's business.
+    ///
+    /// In rounds over all the sets: what one round reads does not hang on what it read before,
+    /// so the memory is asked for all of it at once.
+    fn drop_members(&mut self, edges: &[Edge], mut emptied: impl FnMut(SetId)) {
+        self.edge_count -= edges.len();
+        let moved: SmallVec<[(Edge, KeyId); FEW]> = edges
+            .iter()
+            .filter_map(|edge| Some((*edge, self.members.swap_remove(edge.set, edge.position)?)))
+            .collect();
+        let runs: SmallVec<[Option<Run>; FEW]> =
+            moved.iter().map(|(_, key)| self.runs.get(*key)).collect();
+        for ((edge, _), run) in moved.iter().zip(runs) {
+            let mut others = run.map_or(&mut [][..], |run| self.edges.get_mut(run)).iter_mut();
+            if let Some(other) = others.find(|other| other.set == edge.set) {
                 other.position = edge.position;
             }
+        }
+        for edge in edges.iter().filter(|edge| self.members.count(edge.set) == 0) {
+            emptied(edge.set);
         }
     }
 

@@ -9,6 +9,7 @@
 //! fill the holes.
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 /// Most entries of a run.
 pub(super) const RUN_MAX: usize = 1024;
@@ -89,19 +90,26 @@ struct Page<T> {
     /// Places of runs that were given back.
     free: Vec<u16>,
     live: u16,
+    /// Entries of a run.
+    size: u16,
+    /// Runs when full.
+    capacity: u16,
     class: u8,
     /// Where in the list of pages with room.
     open_at: u32,
 }
 
 impl<T> Page<T> {
-    fn size(&self) -> usize {
-        size_of_class(self.class.into())
+    fn of_class(class: usize) -> Self {
+        let size = size_of_class(class);
+        let capacity = (PAGE_BYTES / size_of::<T>() / size).min(1 << PLACE_BITS);
+        let (size, capacity, class) = (size as u16, capacity as u16, class as u8);
+        Self { entries: vec![], free: vec![], live: 0, size, capacity, class, open_at: 0 }
     }
 
-    /// Runs when full.
-    fn capacity(&self) -> usize {
-        (PAGE_BYTES / size_of::<T>() / self.size()).min(1 << PLACE_BITS)
+    fn place(&self, place: usize) -> Range<usize> {
+        let size = usize::from(self.size);
+        place * size..(place + 1) * size
     }
 }
 
@@ -126,16 +134,15 @@ impl<T: Copy + Default> Runs<T> {
     pub(super) fn get(&self, run: Run) -> &[T] {
         let (page, place) = run.split();
         let Some(page) = self.pages.get(page) else { return &[] };
-        let size = page.size();
-        page.entries.get(place * size..(place + 1) * size).unwrap_or_default()
+        page.entries.get(page.place(place)).unwrap_or_default()
     }
 
     /// The entries of a run, to change.
     pub(super) fn get_mut(&mut self, run: Run) -> &mut [T] {
         let (page, place) = run.split();
         let Some(page) = self.pages.get_mut(page) else { return &mut [] };
-        let size = page.size();
-        page.entries.get_mut(place * size..(place + 1) * size).unwrap_or_default()
+        let place = page.place(place);
+        page.entries.get_mut(place).unwrap_or_default()
     }
 
     /// A new run of at least `len` entries; `None` when `len` is above [`RUN_MAX`] or every
@@ -150,29 +157,29 @@ impl<T: Copy + Default> Runs<T> {
             None => self.new_page(class)?,
         };
         let page = self.pages.get_mut(at as usize)?;
-        let (size, capacity) = (page.size(), page.capacity());
         let place = match page.free.pop() {
             Some(place) => {
                 let place = usize::from(place);
-                let entries = page.entries.get_mut(place * size..(place + 1) * size);
-                entries.unwrap_or_default().fill(T::default());
+                let entries = page.place(place);
+                page.entries.get_mut(entries).unwrap_or_default().fill(T::default());
                 if page.free.is_empty() {
                     page.free = vec![];
                 }
                 place
             }
             None => {
-                let len = page.entries.len();
+                let (len, size) = (page.entries.len(), usize::from(page.size));
                 if page.entries.capacity() == len {
                     // Doubles, but never past the full page.
-                    page.entries.reserve_exact(len.max(size).min(capacity * size - len));
+                    let full = usize::from(page.capacity) * size;
+                    page.entries.reserve_exact(len.max(size).min(full - len));
                 }
                 page.entries.resize(len + size, T::default());
                 len / size
             }
         };
         page.live += 1;
-        if usize::from(page.live) == capacity {
+        if page.live == page.capacity {
             self.close(at);
         }
         Run::new(at as usize, place)
@@ -182,7 +189,7 @@ impl<T: Copy + Default> Runs<T> {
     pub(super) fn give(&mut self, run: Run) {
         let (at, place) = run.split();
         let Some(page) = self.pages.get_mut(at) else { return };
-        let was_full = usize::from(page.live) == page.capacity();
+        let was_full = page.live == page.capacity;
         page.live -= 1;
         page.free.push(place as u16);
         let is_empty = page.live == 0;
@@ -209,13 +216,10 @@ impl<T: Copy + Default> Runs<T> {
         let (new_page, new_place) = new.split();
         // Two sizes never share a page.
         if let Ok([old, new]) = self.pages.get_disjoint_mut([old_page, new_page]) {
-            let (old_size, new_size) = (old.size(), new.size());
-            let count = used.min(len);
-            let from = old.entries.get(old_place * old_size..old_place * old_size + count);
-            let to = new.entries.get_mut(new_place * new_size..new_place * new_size + count);
-            if let (Some(from), Some(to)) = (from, to) {
-                to.copy_from_slice(from);
-            }
+            let from = old.entries.get(old.place(old_place)).unwrap_or_default();
+            let place = new.place(new_place);
+            let to = new.entries.get_mut(place).unwrap_or_default();
+            to.iter_mut().zip(from).take(used.min(len)).for_each(|(to, from)| *to = *from);
         }
         self.give(run);
         Some(new)
@@ -230,7 +234,7 @@ impl<T: Copy + Default> Runs<T> {
                 (self.pages.len() - 1) as u32
             }
         };
-        self.pages.get_mut(at as usize)?.class = class as u8;
+        *self.pages.get_mut(at as usize)? = Page::of_class(class);
         self.reopen(at);
         Some(at)
     }
@@ -267,13 +271,14 @@ impl<T: Copy + Default> Runs<T> {
         for (at, page) in self.pages.iter().enumerate() {
             let live = usize::from(page.live);
             found += live;
-            let handed_out = page.entries.len() / page.size();
-            if live + page.free.len() != handed_out || handed_out > page.capacity() {
+            let handed_out = page.entries.len() / usize::from(page.size.max(1));
+            let capacity = usize::from(page.capacity);
+            if live + page.free.len() != handed_out || handed_out > capacity {
                 return Err(format!("page {at} holds {live} runs of {handed_out}"));
             }
             let open = self.open.get(usize::from(page.class)).map_or(&[][..], Vec::as_slice);
             let is_open = open.get(page.open_at as usize) == Some(&(at as u32));
-            if is_open != (live > 0 && live < page.capacity()) {
+            if is_open != (live > 0 && live < capacity) {
                 return Err(format!("page {at} with {live} runs is open: {is_open}"));
             }
         }

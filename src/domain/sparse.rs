@@ -31,6 +31,13 @@ impl<T: Copy + Default + PartialEq> Sparse<T> {
         self.get_ref(at).copied().unwrap_or_default()
     }
 
+    /// The entry at `at`, to change into another that is present, if it is.
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+        let at = at as usize;
+        let entry = self.pages.get_mut(at / PAGE)?.entries.get_mut(at % PAGE)?;
+        (*entry != T::default()).then_some(entry)
+    }
+
     /// Puts an entry at `at`; the default takes it away.
     pub(super) fn set(&mut self, at: u32, entry: T) {
         let (page_at, at) = (at as usize / PAGE, at as usize % PAGE);
