@@ -28,6 +28,17 @@ struct List {
     len: u32,
 }
 
+/// What came of taking a member away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// The last member took its place: this one.
+    Moved(KeyId),
+    /// It was the last, and others are left; or it was not there.
+    Last,
+    /// No other is left.
+    Only,
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
@@ -145,39 +156,43 @@ impl Members {
         position
     }
 
-    /// Takes the member at a position away; the last takes its place. Gives the one that moved.
-    pub(super) fn swap_remove(&mut self, set: u32, position: u32) -> Option<KeyId> {
-        let list = self.lists.get_mut(set).filter(|list| position < list.len)?;
-        let len = list.len as usize - 1;
-        let position = position as usize;
+    /// Takes the member at a position away; the last takes its place.
+    pub(super) fn swap_remove(&mut self, set: u32, position: u32) -> Removed {
+        let Some(list) = self.lists.get_mut(set).filter(|list| position < list.len) else {
+            return Removed::Last;
+        };
+        list.len -= 1;
+        let (len, position) = (list.len as usize, position as usize);
         if len == 0 {
             self.lists.set(set, List::default());
-            return None;
+            return Removed::Only;
         }
-        list.len -= 1;
+        let mut last = 0;
         if list.at & LARGE != 0 {
-            let members = self.large.get_mut(list.at & !LARGE)?;
-            members.swap_remove(position);
-            let moved = members.get(position).copied();
+            let Some(members) = self.large.get_mut(list.at & !LARGE) else { return Removed::Last };
+            last = members.pop().unwrap_or_default();
+            if let Some(place) = members.get_mut(position) {
+                *place = last;
+            }
             // A single member stands in the record, whatever the capacity.
             if len == 1 || len < members.capacity() / SHRINK_AT {
                 self.shrink(set);
             }
-            return moved;
+        } else if let Some(run) = Run::of_number(list.at) {
+            let members = self.runs.get_mut(run);
+            last = members.get(len).copied().unwrap_or_default();
+            if let Some(place) = members.get_mut(position) {
+                *place = last;
+            }
+            list.at = if len == 1 {
+                let only = members.first().copied().unwrap_or_default();
+                self.runs.give(run);
+                only
+            } else {
+                self.runs.resized(run, len, len).unwrap_or(run).number()
+            };
         }
-        let run = Run::of_number(list.at)?;
-        let members = self.runs.get_mut(run);
-        let last = members.get(len).copied()?;
-        *members.get_mut(position)? = last;
-        let moved = (position < len).then_some(last);
-        list.at = if len == 1 {
-            let only = members.first().copied()?;
-            self.runs.give(run);
-            only
-        } else {
-            self.runs.resized(run, len, len).unwrap_or(run).number()
-        };
-        moved
+        if position < len { Removed::Moved(last) } else { Removed::Last }
     }
 
     /// Moves a list that became short out of its vector, or into a smaller one.
@@ -249,7 +264,12 @@ mod tests {
                     } else if !list.is_empty() {
                         let at = at % list.len();
                         list.swap_remove(at);
-                        prop_assert_eq!(members.swap_remove(set, at as u32), list.get(at).copied());
+                        let expected = match list.get(at) {
+                            Some(moved) => Removed::Moved(*moved),
+                            None if list.is_empty() => Removed::Only,
+                            None => Removed::Last,
+                        };
+                        prop_assert_eq!(members.swap_remove(set, at as u32), expected);
                     }
                     prop_assert_eq!(members.of(set), list.as_slice());
                 }

@@ -12,7 +12,7 @@
 use smallvec::SmallVec;
 
 use super::key_table::KeyId;
-use super::members::Members;
+use super::members::{Members, Removed};
 use super::runs::{RUN_MAX, Run, Runs, size_for};
 use super::sparse::Sparse;
 
@@ -215,25 +215,22 @@ impl Membership {
     }
 
     /// Takes a key off the lists of sets; the run of the key is the caller's business.
-    ///
-    /// In rounds over all the sets: what one round reads does not hang on what it read before,
-    /// so the memory is asked for all of it at once.
     fn drop_members(&mut self, edges: &[Edge], mut emptied: impl FnMut(SetId)) {
         self.edge_count -= edges.len();
-        let moved: SmallVec<[(Edge, KeyId); FEW]> = edges
-            .iter()
-            .filter_map(|edge| Some((*edge, self.members.swap_remove(edge.set, edge.position)?)))
-            .collect();
-        let runs: SmallVec<[Option<Run>; FEW]> =
-            moved.iter().map(|(_, key)| self.runs.get(*key)).collect();
-        for ((edge, _), run) in moved.iter().zip(runs) {
-            let mut others = run.map_or(&mut [][..], |run| self.edges.get_mut(run)).iter_mut();
-            if let Some(other) = others.find(|other| other.set == edge.set) {
-                other.position = edge.position;
+        for edge in edges {
+            match self.members.swap_remove(edge.set, edge.position) {
+                Removed::Moved(key) => {
+                    let Some(run) = self.runs.get(key) else { continue };
+                    for other in self.edges.get_mut(run) {
+                        if other.set == edge.set {
+                            other.position = edge.position;
+                            break;
+                        }
+                    }
+                }
+                Removed::Last => {}
+                Removed::Only => emptied(edge.set),
             }
-        }
-        for edge in edges.iter().filter(|edge| self.members.count(edge.set) == 0) {
-            emptied(edge.set);
         }
     }
 

@@ -43,6 +43,7 @@ pub(super) fn missing() -> Vec<&'static str> {
         RedisModule_CallReplyType,
         RedisModule_CallReplyInteger,
         RedisModule_Replicate,
+        RedisModule_ReplicateVerbatim,
         RedisModule_GetSelectedDb,
         RedisModule_SelectDb,
         RedisModule_KeyExists,

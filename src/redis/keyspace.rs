@@ -145,6 +145,10 @@ impl Keyspace for LiveKeyspace {
         self.ctx.replicate(words);
     }
 
+    fn replicate_as_it_came(&mut self) {
+        call!(RedisModule_ReplicateVerbatim(self.ctx.0));
+    }
+
     fn is_obeying(&self) -> bool {
         self.ctx
             .has_flag(raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING)
