@@ -52,9 +52,7 @@ impl Spec {
         let words = [Some(self.name), self.sub, Some(self.syntax)];
         words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
-}
 
-impl Spec {
     /// Whether it is the module's own, and no user's.
     pub fn is_internal(&self) -> bool {
         self.name.contains("._")

@@ -75,7 +75,7 @@ pub struct State {
     pub travel: Travel,
     /// The module's own keys that are there.
     own: BTreeSet<(Db, Box<[u8]>)>,
-    /// The pass over the keyspace that is under way, if it verifies.
+    /// The pass over the keyspace that is under way: the first walk, or one that verifies.
     pub pass: Option<Pass>,
     /// What verifying passes found.
     pub drift: Drift,

@@ -181,9 +181,7 @@ pub fn parse_with_files(
 
 /// Writes a document that [`parse_all`] reads back.
 pub fn to_json<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
-    let documents: Vec<_> = rules.map(RuleDocument::of).collect();
-    // Plain strings and booleans: there is nothing in them that could fail to serialise.
-    serde_json::to_string(&serde_json::json!({ "rules": documents })).unwrap_or_default()
+    serde_json::json!({ "rules": documents_of(rules) }).to_string()
 }
 
 /// Writes a document that [`parse_with_files`] reads back.
@@ -191,9 +189,12 @@ pub fn to_json_with_files<'a>(
     rules: impl Iterator<Item = &'a Rule>,
     files: &FileDigests,
 ) -> String {
-    let documents: Vec<_> = rules.map(RuleDocument::of).collect();
-    serde_json::to_string(&serde_json::json!({ "rules": documents, "files": files }))
-        .unwrap_or_default()
+    serde_json::json!({ "rules": documents_of(rules), "files": files }).to_string()
+}
+
+// Plain strings and booleans: there is nothing in them that could fail to serialise.
+fn documents_of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Vec<RuleDocument> {
+    rules.map(RuleDocument::of).collect()
 }
 
 fn parse_json(text: &[u8]) -> Result<Value> {
