@@ -14,6 +14,7 @@
 
 use smallvec::SmallVec;
 
+use super::branch::{Branch, Kind, NO_KEY, NONE, Node};
 use super::bucket::{Bucket, Print};
 use super::key_names::KeyNames;
 use super::key_table::KeyId;
@@ -23,46 +24,6 @@ use super::steps::Steps;
 /// Ids in a bucket at most. Finding compares so many 16-bit prints, eight at a time; smaller
 /// buckets make more branches. Measured best at a million names: 64 to 256 are alike.
 const BUCKET_IDS: usize = 128;
-
-/// A branch or a bucket; or none, for the root of an empty trie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Node(u32);
-
-const NONE: Node = Node(u32::MAX);
-
-/// The bit that tells a bucket.
-const BUCKET: u32 = 1 << 31;
-
-/// No key ends here.
-const NO_KEY: KeyId = KeyId::MAX;
-
-enum Kind {
-    Branch(usize),
-    Bucket(usize),
-    None,
-}
-
-impl Node {
-    fn kind(self) -> Kind {
-        match self {
-            NONE => Kind::None,
-            Self(bucket) if bucket & BUCKET != 0 => Kind::Bucket((bucket & !BUCKET) as usize),
-            Self(branch) => Kind::Branch(branch as usize),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Branch {
-    /// What all names below go on with.
-    label: Box<[u8]>,
-    /// The key whose name ends behind the label.
-    end: KeyId,
-    /// The next byte of each child, ascending.
-    bytes: Vec<u8>,
-    /// In the order of `bytes`.
-    children: Vec<Node>,
-}
 
 /// Where a node hangs.
 #[derive(Clone, Copy)]
@@ -139,7 +100,7 @@ impl BurstTrie {
                     // The bucket is a branch now; below it there is room.
                     return self.insert(id, name, print, names);
                 }
-                self.push(Node(bucket as u32 | BUCKET), id, print);
+                self.push(Node::bucket(bucket), id, print);
             }
             Stop::End { branch } => {
                 if let Some(branch) = self.branches.get_mut(branch) {
@@ -288,8 +249,7 @@ impl BurstTrie {
         let rest = |id: KeyId| names.get(id).get(depth..).unwrap_or_default();
         let first = full.ids.first().map_or(&[][..], |id| rest(*id));
         let shared = full.ids.iter().map(|id| common(first, rest(*id))).min().unwrap_or(0);
-        let label = first.get(..shared).unwrap_or_default().into();
-        let mut branch = Branch { label, end: NO_KEY, bytes: vec![], children: vec![] };
+        let mut branch = Branch::new(first.get(..shared).unwrap_or_default());
         for (id, print) in full.ids.iter().zip(&full.prints) {
             let Some(byte) = rest(*id).get(shared) else {
                 branch.end = *id;
@@ -305,26 +265,26 @@ impl BurstTrie {
             };
             self.push(child, *id, *print);
         }
-        let node = self.new_branch(branch);
-        self.set(link, node);
+        let at = self.new_branch(branch);
+        self.set(link, Node::branch(at));
     }
 
     /// Puts a branch with the first bytes of a label above the branch that keeps the others.
     /// Gives the upper one.
     fn split_label(&mut self, link: Link, lower: usize, agree: usize) -> usize {
-        let mut upper = Branch { label: [].into(), end: NO_KEY, bytes: vec![], children: vec![] };
+        let mut upper = Branch::new(b"");
         if let Some(lower_branch) = self.branches.get_mut(lower) {
             let label = std::mem::take(&mut lower_branch.label);
             let (shared, own) = label.split_at(agree);
             upper.label = shared.into();
             if let Some((byte, own)) = own.split_first() {
                 lower_branch.label = own.into();
-                upper.add(*byte, Node(lower as u32));
+                upper.add(*byte, Node::branch(lower));
             }
         }
-        let upper = self.new_branch(upper);
-        self.set(link, upper);
-        upper.0 as usize
+        let at = self.new_branch(upper);
+        self.set(link, Node::branch(at));
+        at
     }
 
     /// Takes out the branches at the end of the way that lead nowhere any more.
@@ -335,7 +295,7 @@ impl BurstTrie {
             if branch.end != NO_KEY || !branch.children.is_empty() {
                 return;
             }
-            *branch = Branch { label: [].into(), end: NO_KEY, bytes: vec![], children: vec![] };
+            *branch = Branch::new(b"");
             self.free_branches.push(at);
             self.cut(*link);
         }
@@ -385,32 +345,15 @@ impl BurstTrie {
 
     fn new_bucket(&mut self) -> Node {
         let at = self.free_buckets.pop().unwrap_or_else(|| self.buckets.push(Bucket::default()));
-        Node(at as u32 | BUCKET)
+        Node::bucket(at)
     }
 
-    fn new_branch(&mut self, branch: Branch) -> Node {
-        let at = match self.free_branches.pop() {
-            Some(at) => {
-                if let Some(free) = self.branches.get_mut(at) {
-                    *free = branch;
-                }
-                at
-            }
-            None => self.branches.push(branch),
-        };
-        Node(at as u32)
-    }
-}
-
-impl Branch {
-    fn child(&self, byte: u8) -> Option<usize> {
-        self.bytes.iter().position(|other| *other == byte)
-    }
-
-    fn add(&mut self, byte: u8, child: Node) {
-        let at = self.bytes.partition_point(|other| *other < byte);
-        self.bytes.insert(at, byte);
-        self.children.insert(at, child);
+    fn new_branch(&mut self, branch: Branch) -> usize {
+        let Some(at) = self.free_branches.pop() else { return self.branches.push(branch) };
+        if let Some(free) = self.branches.get_mut(at) {
+            *free = branch;
+        }
+        at
     }
 }
 

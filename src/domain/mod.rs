@@ -4,6 +4,7 @@
 //! [`State::notice`] and nothing else; what it holds is a hint that may name a dead key (the
 //! server checks again when it deletes) and must never miss a live one.
 
+mod branch;
 mod bucket;
 mod burst_trie;
 pub mod change;
