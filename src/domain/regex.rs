@@ -18,7 +18,12 @@ use super::shape::{Builder, ByteSet, Shape};
 pub const REGEX_MAX_BYTES: usize = 1024;
 
 /// Largest compiled regex, in bytes: `(a{1000}){1000}` is short and would take gigabytes.
-const REGEX_MAX_COMPILED_BYTES: usize = 1 << 20;
+/// Ordinary ones take 1 to 5 thousand, with classes of all Unicode letters 100 thousand.
+pub const REGEX_MAX_COMPILED_BYTES: usize = 1 << 20;
+
+/// Most memory, in bytes, of what an engine learns while it matches, per direction; then it
+/// starts afresh. Ordinary regexes use 2 thousand, those with all Unicode letters 60 thousand.
+const ENGINE_CACHE_BYTES: usize = 256 << 10;
 
 /// Most bytes and gaps of a regex that is matched as a glob: as of the longest glob.
 const SHAPE_MAX_PARTS: usize = super::glob::GLOB_MAX_BYTES;
@@ -70,6 +75,17 @@ impl Regex {
     /// The expression as it was written.
     pub fn source(&self) -> &str {
         &self.0.source
+    }
+
+    /// What the compiled expression takes in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        self.0.source.len()
+            + match &self.0.matcher {
+                Matcher::Shape(shape) => shape.memory(),
+                Matcher::Engine { engine, prefix, needle } => {
+                    engine.memory_usage() + prefix.len() + needle.len()
+                }
+            }
     }
 
     /// Whether the expression is found in `name`.
@@ -131,16 +147,22 @@ fn compile(text: &str, hir: &Hir) -> Result<Engine> {
         .utf8_empty(false)
         .which_captures(WhichCaptures::Implicit)
         .nfa_size_limit(Some(REGEX_MAX_COMPILED_BYTES))
+        .hybrid_cache_capacity(ENGINE_CACHE_BYTES)
         .auto_prefilter(false)
         .dfa(false)
         .onepass(false);
-    meta::Builder::new().configure(config).build_from_hir(hir).map_err(|error| {
-        let regex = text.to_owned();
-        match error.size_limit() {
-            Some(limit) => Error::RegexTooLarge { regex, limit },
-            None => Error::RegexSyntax { regex, why: error.to_string() },
-        }
-    })
+    let too_large =
+        || Error::RegexTooLarge { regex: text.to_owned(), limit: REGEX_MAX_COMPILED_BYTES };
+    let built = meta::Builder::new().configure(config).build_from_hir(hir);
+    let engine = built.map_err(|error| match error.size_limit() {
+        Some(_) => too_large(),
+        None => Error::RegexSyntax { regex: text.to_owned(), why: error.to_string() },
+    })?;
+    // The limit above is for one direction; the engine may want both.
+    match engine.memory_usage() > REGEX_MAX_COMPILED_BYTES {
+        true => Err(too_large()),
+        false => Ok(engine),
+    }
 }
 
 /// The last line of a regex error is the sentence; the lines before draw an arrow.
