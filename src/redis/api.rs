@@ -87,6 +87,13 @@ impl Ctx {
         status == Some(raw::Status::Ok as c_int)
     }
 
+    /// Runs `visit` with each database selected in turn, then selects the one it found.
+    pub(super) fn in_each_db(self, visit: impl FnMut(u32)) {
+        let selected = self.selected_db();
+        (0..).take_while(|db| self.select_db(*db)).for_each(visit);
+        self.select_db(selected);
+    }
+
     /// Keys in the selected database.
     pub(super) fn db_size(self) -> u64 {
         call!(RedisModule_DbSize(self.0)).unwrap_or(0)
