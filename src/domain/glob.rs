@@ -76,16 +76,6 @@ impl Glob {
         self.source.len() + self.shape.memory()
     }
 
-    /// The longest literal that every match holds.
-    pub fn needle(&self) -> &[u8] {
-        let literals = self.segments.iter().flat_map(|segment| &segment.atoms);
-        let runs = literals.filter_map(|atom| match atom {
-            Atom::Literal(run) => Some(run.as_slice()),
-            _ => None,
-        });
-        runs.max_by_key(|run| run.len()).unwrap_or_default()
-    }
-
     /// The bytes that every match starts with.
     pub fn literal_prefix(&self) -> &[u8] {
         self.shape.literal_prefix()

@@ -64,14 +64,6 @@ impl Pattern {
         }
     }
 
-    /// Bytes that every name of the set holds somewhere.
-    pub fn needle(&self) -> &[u8] {
-        match self {
-            Self::Glob(glob) => glob.needle(),
-            _ => self.literal_prefix(),
-        }
-    }
-
     /// Whether every name with the literal prefix belongs to the set: no name needs a look.
     pub fn is_prefix(&self) -> bool {
         match self {
