@@ -1,3 +1,5 @@
+//! Regexes against a slow and simple matcher, and the bounds of what is accepted.
+
 use super::*;
 use proptest::prelude::*;
 use regex_automata::nfa::thompson::NFA;
