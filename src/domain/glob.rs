@@ -73,6 +73,11 @@ impl Glob {
         self.shape.matches(name)
     }
 
+    /// What the pattern takes in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        self.source.len() + self.shape.memory()
+    }
+
     /// The bytes that every match starts with.
     pub fn literal_prefix(&self) -> &[u8] {
         self.shape.literal_prefix()

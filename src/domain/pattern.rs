@@ -94,6 +94,15 @@ impl Pattern {
         }
     }
 
+    /// What the compiled pattern takes in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Prefix(prefix) => prefix.len(),
+            Self::Glob(glob) => glob.memory(),
+            Self::Regex(regex) => regex.memory(),
+        }
+    }
+
     /// The pattern as it was written.
     pub fn source(&self) -> &[u8] {
         match self {

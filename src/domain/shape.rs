@@ -184,6 +184,21 @@ impl Shape {
         true
     }
 
+    /// What the shape takes in memory, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        let of_atom = |atom: &Atom| match atom {
+            Atom::Literal(run) => run.capacity(),
+            Atom::Any => 0,
+            Atom::Class(_) => size_of::<ByteSet>(),
+        };
+        let of_segment = |segment: &Segment| {
+            segment.atoms.capacity() * size_of::<Atom>()
+                + segment.atoms.iter().map(of_atom).sum::<usize>()
+        };
+        self.segments.capacity() * size_of::<Segment>()
+            + self.segments.iter().map(of_segment).sum::<usize>()
+    }
+
     /// The bytes that every match starts with.
     pub(super) fn literal_prefix(&self) -> &[u8] {
         match self.segments.first().and_then(|segment| segment.atoms.first()) {
