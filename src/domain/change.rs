@@ -54,7 +54,8 @@ impl State {
         match change {
             Change::Created => {
                 if self.fence.allows(name) {
-                    self.database_mut(db).created(name);
+                    let (database, standing) = self.database_and_standing(db);
+                    database.created(name, standing);
                     self.mark(db, name);
                 }
             }
@@ -136,8 +137,8 @@ impl State {
     /// A key is there with these tags and no others.
     fn put(&mut self, db: Db, name: &[u8], tags: &[Vec<u8>]) {
         if self.fence.allows(name) {
-            let database = self.database_mut(db);
-            database.seen(name);
+            let (database, standing) = self.database_and_standing(db);
+            database.seen(name, standing);
             database.set_tags(name, tags.iter().map(Vec::as_slice));
             self.mark(db, name);
         }
@@ -148,7 +149,10 @@ impl State {
         if name.starts_with(OWN_PREFIX) {
             self.own.insert((db, name.into()));
         }
-        let new = self.fence.allows(name) && self.database_mut(db).seen(name);
+        let new = self.fence.allows(name) && {
+            let (database, standing) = self.database_and_standing(db);
+            database.seen(name, standing)
+        };
         self.mark(db, name);
         new
     }

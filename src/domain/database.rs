@@ -1,8 +1,10 @@
-//! One database: its live keys and their tags.
+//! One database: its live keys, their tags, and the patterns they match.
 //!
-//! Always true: only live keys carry tags.
+//! Always true: only live keys carry tags, and only live keys are noted for patterns.
 
 use super::key_table::{KeyId, KeyTable};
+use super::noted::Noted;
+use super::standing::Standing;
 use super::tag_store::{TagId, TagStore};
 
 /// See the module.
@@ -12,19 +14,34 @@ pub struct Database {
     pub keys: KeyTable,
     /// Their tags.
     pub tags: TagStore,
+    /// Which of them match the standing patterns.
+    pub(super) noted: Noted,
 }
 
 impl Database {
+    /// A database without keys.
+    pub(super) fn of_no_keys(standing: &Standing) -> Self {
+        Self { noted: Noted::of_no_keys(standing), ..Self::default() }
+    }
+
     /// A key was created, or replaced by another: it starts without tags.
-    pub fn created(&mut self, name: &[u8]) {
-        if let Some((id, false)) = self.keys.insert(name) {
+    pub fn created(&mut self, name: &[u8], standing: &mut Standing) {
+        if let Some((id, false)) = self.intern(name, standing) {
             self.tags.clear(id);
         }
     }
 
     /// A key was seen to be there; what is known of it stays. Says whether it was not known.
-    pub fn seen(&mut self, name: &[u8]) -> bool {
-        self.keys.insert(name).is_some_and(|(_, new)| new)
+    pub fn seen(&mut self, name: &[u8], standing: &mut Standing) -> bool {
+        self.intern(name, standing).is_some_and(|(_, new)| new)
+    }
+
+    fn intern(&mut self, name: &[u8], standing: &mut Standing) -> Option<(KeyId, bool)> {
+        let (id, new) = self.keys.insert(name)?;
+        if new {
+            self.noted.added(id, &self.keys, standing);
+        }
+        Some((id, new))
     }
 
     /// A key is gone, and all that is known of it.
@@ -32,10 +49,16 @@ impl Database {
         match self.keys.remove(name) {
             Some(id) => {
                 self.tags.clear(id);
+                self.noted.removed(id);
                 true
             }
             None => false,
         }
+    }
+
+    /// See [`Noted::visit`].
+    pub(super) fn visit(&mut self, standing: &mut Standing, budget: usize) -> usize {
+        self.noted.visit(&self.keys, standing, budget)
     }
 
     /// The tags of a key; none when it has none or is not known.
@@ -101,6 +124,14 @@ impl Database {
         }
         Ok(())
     }
+
+    /// The first key that is noted for a pattern and should not be, or the other way round.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn check_noted(&self, standing: &Standing) -> Result<(), String> {
+        self.noted.check(&self.keys, standing)
+    }
 }
 
 /// Keys that carry any, or all, of some tags, and none of others.
@@ -140,11 +171,11 @@ mod tests {
     #[test]
     fn a_replaced_key_starts_without_tags_and_a_seen_one_keeps_them() {
         let mut database = Database::default();
-        database.created(b"k");
+        database.created(b"k", &mut Standing::default());
         assert_eq!(database.set_tags(b"k", [&b"a"[..], b"b", b"a"].into_iter()), Some(2));
-        database.seen(b"k");
+        database.seen(b"k", &mut Standing::default());
         assert_eq!(database.tags_of(b"k"), tags(&[b"a", b"b"]));
-        database.created(b"k");
+        database.created(b"k", &mut Standing::default());
         assert_eq!(database.tags_of(b"k"), tags(&[]));
         assert_eq!(database.set_tags(b"gone", [&b"a"[..]].into_iter()), None);
         assert!(database.tags.is_empty());
@@ -161,7 +192,7 @@ mod tests {
             let mut database = Database::default();
             let mut model: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
             for (key, tag) in edges {
-                database.seen(&[key]);
+                database.seen(&[key], &mut Standing::default());
                 let id = database.keys.find(&[key]).unwrap();
                 database.tags.add(id, &[tag]);
                 model.entry(key).or_default().insert(tag);

@@ -68,12 +68,13 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
         |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
     plan.refused = request.targets.iter().filter(|(_, target)| outside(target)).count() as u64;
 
-    let mut nothing = Database::default();
-    let database = state.known_database_mut(db).unwrap_or(&mut nothing);
+    let (database, standing) = state.to_look_up(db);
+    let mut nothing = Database::of_no_keys(standing);
+    let database = database.unwrap_or(&mut nothing);
     database.keys.begin_plan();
     let mut positions = HashMap::new();
     for (rule, target) in request.targets {
-        let found = lookup::find(database, &target);
+        let found = lookup::find(database, standing, &target);
         let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
         for id in &found.ids {

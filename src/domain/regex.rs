@@ -114,13 +114,18 @@ impl Regex {
         }
     }
 
-    /// The expression for the whole name.
+    /// The expression for the whole name. Where it is anchored nothing may stand before or
+    /// after: without that, a name that cannot match any more would not be seen as such.
     pub(super) fn whole(&self) -> Option<Hir> {
         match &self.0.matcher {
             Matcher::Shape(shape) => Some(shape.to_hir()),
             Matcher::Engine { .. } => {
                 let hir = parse(&self.0.source).ok()?;
-                Some(Hir::concat(vec![gap(), hir, gap()]))
+                let properties = hir.properties();
+                let starts = properties.look_set_prefix().contains(Look::Start);
+                let ends = properties.look_set_suffix().contains(Look::End);
+                let unless = |anchored| if anchored { Hir::empty() } else { gap() };
+                Some(Hir::concat(vec![unless(starts), hir, unless(ends)]))
             }
         }
     }
