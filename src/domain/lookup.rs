@@ -88,7 +88,9 @@ pub(super) fn find(database: &Database, standing: &Standing, target: &Resolved) 
             let noted = |(number, since)| database.noted.keys_of(number, since);
             match standing.find(pattern).and_then(noted) {
                 Some(ids) => {
-                    let (strategy, ids) = (Strategy::StandingSet, ids.to_vec());
+                    // From the last on: whoever goes so takes no other member's place.
+                    let ids: Vec<KeyId> = ids.iter().rev().copied().collect();
+                    let strategy = Strategy::StandingSet;
                     Found { strategy, candidates: ids.len() as u64, ids }
                 }
                 None => matching(&database.keys, pattern),
