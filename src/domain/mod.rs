@@ -130,7 +130,7 @@ impl State {
     }
 
     /// The database, if it has keys that the module knows, and the standing patterns.
-    pub(crate) fn to_look_up(&mut self, db: Db) -> (Option<&mut Database>, &Standing) {
+    fn known_database_and_standing(&mut self, db: Db) -> (Option<&mut Database>, &Standing) {
         (self.databases.get_mut(&db), &self.standing)
     }
 

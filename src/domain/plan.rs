@@ -68,7 +68,7 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
         |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
     plan.refused = request.targets.iter().filter(|(_, target)| outside(target)).count() as u64;
 
-    let (database, standing) = state.to_look_up(db);
+    let (database, standing) = state.known_database_and_standing(db);
     let mut nothing = Database::of_no_keys(standing);
     let database = database.unwrap_or(&mut nothing);
     database.keys.begin_plan();
