@@ -220,7 +220,7 @@ impl BurstTrie {
         }
     }
 
-    /// Bytes held from the allocator, about: labels are counted as short.
+    /// Bytes held from the allocator, about: branches are counted as narrow.
     pub(super) fn held_bytes(&self, ids: usize) -> usize {
         /// Capacity that buckets have beyond their ids, as measured: they grow by halves.
         const SLACK_PERCENT: usize = 20;
@@ -228,7 +228,7 @@ impl BurstTrie {
         entries
             + entries * SLACK_PERCENT / 100
             + self.buckets.len() * size_of::<Bucket>()
-            + self.branches.len() * 2 * size_of::<Branch>()
+            + self.branches.len() * size_of::<Branch>()
     }
 
     /// Goes down as far as the name leads; tells the links that were followed.
@@ -242,7 +242,7 @@ impl BurstTrie {
                 Kind::Branch(at) => {
                     let Some(branch) = self.branches.get(at) else { return (link, Stop::Empty) };
                     let rest = name.get(depth..).unwrap_or_default();
-                    if !rest.starts_with(&branch.label) {
+                    if !rest.starts_with(branch.label.as_slice()) {
                         let agree = common(rest, &branch.label);
                         return (link, Stop::Label { branch: at, depth, agree });
                     }
