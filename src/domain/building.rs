@@ -99,6 +99,7 @@ mod tests {
     use crate::domain::lookup::Strategy as Way;
     use crate::domain::name::Db;
     use crate::domain::pattern::Pattern;
+    use crate::domain::payload::Payload;
     use crate::domain::plan::build;
     use crate::domain::request::Request;
     use crate::domain::rule::Resolved;
@@ -211,6 +212,7 @@ mod tests {
         Rule(u8, u8),
         Remove(u8),
         Switch(u8, bool),
+        Purge(u8),
         Load,
         Settle,
         Build(usize),
@@ -230,6 +232,7 @@ mod tests {
             3 => (rule.clone(), 0..6_u8).prop_map(|(r, p)| Step::Rule(r, p)),
             1 => rule.clone().prop_map(Step::Remove),
             2 => (rule, any::<bool>()).prop_map(|(r, on)| Step::Switch(r, on)),
+            2 => (0..6_u8).prop_map(Step::Purge),
             1 => Just(Step::Load),
             6 => Just(Step::Settle),
             12 => (1..9_usize).prop_map(Step::Build),
@@ -282,6 +285,15 @@ mod tests {
                     }
                     Step::Switch(rule, on) => {
                         state.rules.set_enabled(&rule.to_string(), on);
+                    }
+                    Step::Purge(at) => {
+                        let rule = format!(r#"{{"eventType":"e","patterns":[{}]}}"#, PATTERNS[usize::from(at)]);
+                        let targets = parse_one(rule.as_bytes(), None).unwrap().targets;
+                        let target = targets[0].resolve(&Payload::default()).unwrap();
+                        let plan = build(&mut state, A, Request::for_purge(vec![target], None));
+                        state.begin_deletion(&plan, 0..plan.names.len());
+                        plan.names.iter().for_each(|name| state.notice(Change::Deleted, A, name));
+                        prop_assert_eq!(state.end_deletion().len(), 0);
                     }
                     Step::Load => {
                         state.flushed(None);

@@ -48,6 +48,13 @@ impl Change {
 impl State {
     /// Takes a change of the keyspace in.
     pub fn notice(&mut self, change: Change, db: Db, name: &[u8]) {
+        if let Some(deletion) = &mut self.deletion {
+            let is_deletion = matches!(change, Change::Deleted | Change::Unlinked);
+            if is_deletion && deletion.takes(db, name) {
+                return;
+            }
+            self.settle_deletion();
+        }
         if name.starts_with(OWN_PREFIX) {
             return self.notice_own(change, db, name);
         }
@@ -64,8 +71,8 @@ impl State {
             }
             Change::Deleted | Change::Evicted => self.removed(db, name),
             Change::Expired => {
-                if let Some(expired) = &mut self.expired {
-                    expired.push(name.into());
+                if let Some(deletion) = &mut self.deletion {
+                    deletion.expired(name);
                 }
                 self.removed(db, name);
             }

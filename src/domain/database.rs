@@ -61,6 +61,13 @@ impl Database {
         self.noted.visit(&self.keys, standing, budget)
     }
 
+    /// Known keys are gone, and all that is known of them.
+    pub fn removed_ids(&mut self, ids: &[KeyId]) {
+        self.tags.clear_all(ids);
+        self.noted.removed_all(ids);
+        self.keys.remove_ids(ids);
+    }
+
     /// The tags of a key; none when it has none or is not known.
     pub fn tags_of(&self, name: &[u8]) -> Vec<Vec<u8>> {
         let Some(id) = self.keys.find(name) else { return vec![] };

@@ -72,7 +72,9 @@ pub(super) fn find(database: &Database, standing: &Standing, target: &Resolved) 
         }
         Resolved::Tag(tag) => {
             let id = database.tags.find(tag);
-            let ids = id.map_or(&[][..], |id| database.tags.keys_of(id)).to_vec();
+            let members = id.map_or(&[][..], |id| database.tags.keys_of(id));
+            // From the last on: so none of the others changes its place when they go.
+            let ids: Vec<KeyId> = members.iter().rev().copied().collect();
             Found { strategy: Strategy::TagMembers, candidates: ids.len() as u64, ids }
         }
         Resolved::Tags(expression) => {
@@ -88,7 +90,7 @@ pub(super) fn find(database: &Database, standing: &Standing, target: &Resolved) 
             let noted = |(number, since)| database.noted.keys_of(number, since);
             match standing.find(pattern).and_then(noted) {
                 Some(ids) => {
-                    // From the last on: whoever goes so takes no other member's place.
+                    // From the last on, as above.
                     let ids: Vec<KeyId> = ids.iter().rev().copied().collect();
                     let strategy = Strategy::StandingSet;
                     Found { strategy, candidates: ids.len() as u64, ids }

@@ -85,6 +85,15 @@ impl Membership {
         self.runs.iter_from(from as usize).map(|(key, _)| key)
     }
 
+    /// Something of the edges of each key, read without waiting for any: so the memory that
+    /// clearing them needs is asked for all at once.
+    pub fn touch(&self, keys: &[KeyId]) -> u32 {
+        keys.iter().fold(0, |sum, key| {
+            let edges = self.runs.get(*key).map_or(&[][..], |run| self.edges.get(run));
+            sum ^ edges.first().map_or(0, |edge| edge.position)
+        })
+    }
+
     fn edges_of(&self, key: KeyId) -> &[Edge] {
         let Some(run) = self.runs.get(key) else { return &[] };
         let places = self.edges.get(run);

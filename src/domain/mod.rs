@@ -12,6 +12,7 @@ mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
+pub mod deletion;
 pub mod error;
 pub mod fence;
 mod files;
@@ -55,6 +56,7 @@ mod varint;
 use std::collections::{BTreeMap, BTreeSet};
 
 use database::Database;
+use deletion::Deletion;
 use fence::Fence;
 use name::Db;
 use pass::{Drift, Pass};
@@ -96,8 +98,8 @@ pub struct State {
     pub drift: Drift,
     /// Whether the data that is or was last being loaded comes from a primary.
     loads_from_primary: bool,
-    /// Names that went by expiry while somebody deletes and wants to know.
-    expired: Option<Vec<Box<[u8]>>>,
+    /// What we are deleting.
+    deletion: Option<Deletion>,
 }
 
 /// How far the first walk over the keyspace has come.
@@ -164,16 +166,6 @@ impl State {
             }
         }
         self.databases.retain(|_, database| !database.keys.is_empty());
-    }
-
-    /// From here on, expired names are written down.
-    pub fn begin_deletion(&mut self) {
-        self.expired = Some(vec![]);
-    }
-
-    /// The names that expired since [`State::begin_deletion`].
-    pub fn end_deletion(&mut self) -> Vec<Box<[u8]>> {
-        self.expired.take().unwrap_or_default()
     }
 
     /// How many keys, tags and (key, tag) pairs are known, over all databases.

@@ -8,7 +8,7 @@
 //! them for a pattern not younger than `complete`. What is left of patterns that stand no more
 //! is cleared in slices.
 
-use super::key_table::{KeyId, KeyTable};
+use super::key_table::{KeyId, KeyTable, TOGETHER};
 use super::membership::Membership;
 use super::standing::{Number, Round, Standing};
 
@@ -79,6 +79,17 @@ impl Noted {
     /// A key is gone.
     pub(super) fn removed(&mut self, id: KeyId) {
         self.members.clear(id, |_| ());
+    }
+
+    /// Keys are gone.
+    pub(super) fn removed_all(&mut self, ids: &[KeyId]) {
+        if self.members.edge_count() == 0 {
+            return;
+        }
+        for some in ids.chunks(TOGETHER) {
+            std::hint::black_box(self.members.touch(some));
+            some.iter().for_each(|id| self.removed(*id));
+        }
     }
 
     /// The keys that match a pattern; `None` when not all of them are noted.
