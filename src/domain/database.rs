@@ -2,6 +2,8 @@
 //!
 //! Always true: only live keys carry tags.
 
+use std::ops::Range;
+
 use super::key_table::{KeyId, KeyTable};
 use super::tag_store::{TagId, TagStore};
 
@@ -60,6 +62,14 @@ impl Database {
         let id = self.keys.find(name)?;
         self.tags.set(id, tags);
         Some(self.tags.tags_of(id).len())
+    }
+
+    /// Puts the tags of a snapshot on keys that were loaded before; at most [`TOGETHER`] keys.
+    pub fn restore(&mut self, keys: &[(&[u8], Range<usize>)], tags: &[&[u8]]) {
+        self.tags.touch(&self.keys.touch_names(keys.iter().map(|(name, _)| *name)));
+        for (name, of) in keys {
+            self.set_tags(name, tags.get(of.clone()).unwrap_or_default().iter().copied());
+        }
     }
 
     /// The keys of a tag expression, each once.

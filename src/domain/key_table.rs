@@ -10,7 +10,7 @@ use std::hash::BuildHasher;
 use hashbrown::DefaultHashBuilder;
 
 use super::bucket::Print;
-use super::burst_trie::BurstTrie;
+use super::burst_trie::{BurstTrie, Few};
 use super::key_names::KeyNames;
 use super::steps::{Prefix, Steps};
 
@@ -71,7 +71,7 @@ impl KeyTable {
     /// Forgets live ids: what [`KeyTable::remove`] does, without the search.
     pub fn remove_ids(&mut self, ids: &[KeyId]) {
         for some in ids.chunks(TOGETHER) {
-            std::hint::black_box(self.trie.touch(some, &self.names));
+            self.trie.touch(some, &self.names);
             for id in some {
                 if self.trie.remove_from_bucket(*id, &self.names) {
                     self.forget(*id);
@@ -107,11 +107,15 @@ impl KeyTable {
         self.names.search(needle, visit);
     }
 
-    /// Reads something of each of the first [`TOGETHER`] names without waiting for any: so the
-    /// memory that reading them needs is asked for all at once.
+    /// Asks for the memory of the names of the first [`TOGETHER`] ids.
     pub fn touch(&self, ids: &[KeyId]) {
-        let names = ids.iter().take(TOGETHER).map(|id| self.names.get(*id));
-        std::hint::black_box(names.fold(0, |sum, name| sum ^ name.last().copied().unwrap_or(0)));
+        self.names.touch(ids.get(..TOGETHER).unwrap_or(ids));
+    }
+
+    /// Asks for the memory that finding these names, or adding them, needs; at most
+    /// [`TOGETHER`].
+    pub fn touch_names<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Few {
+        self.trie.touch_names(names.map(|name| (name, self.print(name))), &self.names)
     }
 
     /// Starts a plan: from here on [`KeyTable::take`] says yes once per key.
