@@ -66,9 +66,10 @@ impl Database {
 
     /// Puts the tags of a snapshot on keys that were loaded before; at most [`TOGETHER`] keys.
     pub fn restore(&mut self, keys: &[(&[u8], Range<usize>)], tags: &[&[u8]]) {
-        self.tags.touch(&self.keys.touch_names(keys.iter().map(|(name, _)| *name)));
-        for (name, of) in keys {
-            self.set_tags(name, tags.get(of.clone()).unwrap_or_default().iter().copied());
+        let ids = self.keys.find_together(keys.iter().map(|(name, _)| *name));
+        self.tags.touch(&ids);
+        for (id, (_, of)) in ids.iter().zip(keys).filter(|(id, _)| **id != KeyId::MAX) {
+            self.tags.set(*id, tags.get(of.clone()).unwrap_or_default().iter().copied());
         }
     }
 

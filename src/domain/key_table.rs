@@ -8,6 +8,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
+use smallvec::SmallVec;
 
 use super::bucket::Print;
 use super::burst_trie::{BurstTrie, Few};
@@ -112,10 +113,11 @@ impl KeyTable {
         self.names.touch(ids.get(..TOGETHER).unwrap_or(ids));
     }
 
-    /// Asks for the memory that finding these names, or adding them, needs; at most
-    /// [`TOGETHER`].
-    pub fn touch_names<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Few {
-        self.trie.touch_names(names.map(|name| (name, self.print(name))), &self.names)
+    /// The ids of some names, at most [`TOGETHER`]; of those that are not live, an id that no
+    /// key has. What interning them needs is in the cache then.
+    pub fn find_together<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Few {
+        let wanted: SmallVec<[_; TOGETHER]> = names.map(|name| (name, self.print(name))).collect();
+        self.trie.find_together(&wanted, &self.names)
     }
 
     /// Starts a plan: from here on [`KeyTable::take`] says yes once per key.

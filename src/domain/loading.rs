@@ -43,7 +43,7 @@ impl State {
         }
         let Loaded { db, mut names } = std::mem::take(&mut self.loaded);
         if let Some(database) = self.databases.get(&db) {
-            database.keys.touch_names(names.iter());
+            database.keys.find_together(names.iter());
         }
         for name in names.iter() {
             self.seen(db, name);

@@ -8,7 +8,7 @@
 use std::hint::black_box;
 
 use super::{BurstTrie, Stop};
-use crate::domain::branch::Kind;
+use crate::domain::branch::{Kind, NO_KEY};
 use crate::domain::bucket::Print;
 use crate::domain::key_names::KeyNames;
 use crate::domain::key_table::{KeyId, TOGETHER};
@@ -55,17 +55,17 @@ impl BurstTrie {
         }));
     }
 
-    /// Asks for the memory that finding these names, or adding them, needs. Gives the ids that
-    /// they may have, as far as that is to be seen without a look at a name.
-    pub(in crate::domain) fn touch_names<'n>(
+    /// The ids of these names, [`NO_KEY`] for those that have none. What adding them needs is
+    /// in the cache then.
+    pub(in crate::domain) fn find_together(
         &self,
-        wanted: impl Iterator<Item = (&'n [u8], Print)>,
+        wanted: &[(&[u8], Print)],
         names: &KeyNames,
     ) -> Few {
-        let stops: SmallVec<[(Stop, Print); TOGETHER]> =
-            wanted.map(|(name, print)| (self.descend(name, |_| {}).1, print)).collect();
+        let stops: SmallVec<[Stop; TOGETHER]> =
+            wanted.iter().map(|(name, _)| self.descend(name, |_| {}).1).collect();
         let buckets = || {
-            stops.iter().filter_map(|(stop, print)| match stop {
+            stops.iter().zip(wanted).filter_map(|(stop, (_, print))| match stop {
                 Stop::Bucket { bucket, .. } => Some((self.buckets.get(*bucket)?, *print)),
                 _ => None,
             })
@@ -76,13 +76,17 @@ impl BurstTrie {
             line.fold(sum, |sum, print| sum ^ u32::from(*print))
                 ^ bucket.ids.last().copied().unwrap_or(0)
         }));
-        let found: Few = buckets()
+        let likely: Few = buckets()
             .filter_map(|(bucket, print)| {
                 let at = bucket.prints.iter().position(|other| *other == print)?;
                 bucket.ids.get(at).copied()
             })
             .collect();
-        names.touch(&found);
-        found
+        names.touch(&likely);
+        let found = stops
+            .iter()
+            .zip(wanted)
+            .map(|(stop, (name, print))| self.found(stop, name, *print, names));
+        found.map(|id| id.unwrap_or(NO_KEY)).collect()
     }
 }
