@@ -43,12 +43,11 @@ impl Node {
 }
 
 /// Bytes of a label and children that stand in the branch itself: most branches part at digits
-/// and are two cache lines in one place then. The way of a name costs a miss for each other place.
+/// and are two cache lines then. Each other place costs the way of a name a miss.
 const INLINE: usize = 16;
 
 /// Where the names that begin alike go different ways.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
 pub(super) struct Branch {
     /// What all names below go on with.
     pub(super) label: SmallVec<[u8; INLINE]>,

@@ -12,7 +12,9 @@
 //! bytes lead; no bucket is empty; a branch has a child or an end; children are in order of
 //! their byte.
 
-mod by_id;
+mod together;
+
+pub(super) use together::Few;
 
 use smallvec::SmallVec;
 

@@ -2,6 +2,8 @@
 //!
 //! Always true: only live keys carry tags, and only live keys are noted for patterns.
 
+use std::ops::Range;
+
 use super::key_table::{KeyId, KeyTable};
 use super::noted::Noted;
 use super::standing::Standing;
@@ -84,6 +86,15 @@ impl Database {
         let id = self.keys.find(name)?;
         self.tags.set(id, tags);
         Some(self.tags.tags_of(id).len())
+    }
+
+    /// Puts the tags of a snapshot on keys that were loaded before; at most [`TOGETHER`] keys.
+    pub fn restore(&mut self, keys: &[(&[u8], Range<usize>)], tags: &[&[u8]]) {
+        let ids = self.keys.find_together(keys.iter().map(|(name, _)| *name));
+        self.tags.touch(&ids);
+        for (id, (_, of)) in ids.iter().zip(keys).filter(|(id, _)| **id != KeyId::MAX) {
+            self.tags.set(*id, tags.get(of.clone()).unwrap_or_default().iter().copied());
+        }
     }
 
     /// The keys of a tag expression, each once.

@@ -8,9 +8,10 @@
 use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
+use smallvec::SmallVec;
 
 use super::bucket::Print;
-use super::burst_trie::BurstTrie;
+use super::burst_trie::{BurstTrie, Few};
 use super::key_names::KeyNames;
 use super::steps::{Prefix, Steps};
 
@@ -71,7 +72,7 @@ impl KeyTable {
     /// Forgets live ids: what [`KeyTable::remove`] does, without the search.
     pub fn remove_ids(&mut self, ids: &[KeyId]) {
         for some in ids.chunks(TOGETHER) {
-            std::hint::black_box(self.trie.touch(some, &self.names));
+            self.trie.touch(some, &self.names);
             for id in some {
                 if self.trie.remove_from_bucket(*id, &self.names) {
                     self.forget(*id);
@@ -107,11 +108,16 @@ impl KeyTable {
         self.names.search(needle, visit);
     }
 
-    /// Reads something of each of the first [`TOGETHER`] names without waiting for any: so the
-    /// memory that reading them needs is asked for all at once.
+    /// Asks for the memory of the names of the first [`TOGETHER`] ids.
     pub fn touch(&self, ids: &[KeyId]) {
-        let names = ids.iter().take(TOGETHER).map(|id| self.names.get(*id));
-        std::hint::black_box(names.fold(0, |sum, name| sum ^ name.last().copied().unwrap_or(0)));
+        self.names.touch(ids.get(..TOGETHER).unwrap_or(ids));
+    }
+
+    /// The ids of some names, at most [`TOGETHER`]; of those that are not live, an id that no
+    /// key has. What interning them needs is in the cache then.
+    pub fn find_together<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Few {
+        let wanted: SmallVec<[_; TOGETHER]> = names.map(|name| (name, self.print(name))).collect();
+        self.trie.find_together(&wanted, &self.names)
     }
 
     /// Starts a plan: from here on [`KeyTable::take`] says yes once per key.

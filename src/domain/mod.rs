@@ -20,6 +20,7 @@ pub mod glob;
 pub mod health;
 mod key_names;
 pub mod key_table;
+mod loading;
 pub mod lookup;
 mod members;
 pub mod membership;
@@ -58,6 +59,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use database::Database;
 use deletion::Deletion;
 use fence::Fence;
+use loading::Loaded;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -98,6 +100,8 @@ pub struct State {
     pub drift: Drift,
     /// Whether the data that is or was last being loaded comes from a primary.
     loads_from_primary: bool,
+    /// Names of loaded keys that are not in the index yet.
+    loaded: Loaded,
     /// What we are deleting.
     deletion: Option<Deletion>,
 }
