@@ -14,7 +14,7 @@ MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind clean
+.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ model: ## random histories against a naive model (SEEDS=10000)
 valgrind: ## the unit tests under valgrind's memory checker
 	@.ci/deps.sh valgrind
 	PROPTEST_CASES=8 cargo test --no-default-features --lib --config 'target."cfg(unix)".runner="$(VALGRIND)"'
+
+bench: build ## measure speed and size on real servers (ROWS=get,needle ROUNDS=7 for some of it)
+	@INVAL_MODULE='$(MODULE)' BENCH_ROWS='$(ROWS)' BENCH_KEYS='$(KEYS)' BENCH_ROUNDS='$(ROUNDS)' cargo bench -q --bench server
 
 clean: ## delete all that was built or fetched
 	cargo clean
