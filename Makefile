@@ -7,8 +7,10 @@
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
 PORT ?= 6379
-ROUNDS ?= 100
-MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+MODULE := $(TARGET)/release/libinval.so
+# A part of the benches is no page of the documentation.
+BENCH_OUT = $(if $(ROWS)$(KEYS)$(ROUNDS),$(TARGET)/bench,docs)
 
 # As cargo's runner, valgrind gets the test binary wherever cargo puts it.
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
@@ -49,6 +51,7 @@ test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests 
 test-on-%:
 	@s=$$(tests/servers/get.sh $*) && echo "== server tests on $*: $$("$$s" --version)" && INVAL_SERVER=$$s $(MAKE) --no-print-directory server
 
+kill: ROUNDS ?= 100
 kill: ## kill -9 rounds (ROUNDS=100)
 	INVAL_KILL_ROUNDS=$(ROUNDS) cargo test --features faults --test faults -- --ignored --nocapture
 
@@ -62,8 +65,10 @@ valgrind: ## the unit tests under valgrind's memory checker
 	@.ci/deps.sh valgrind
 	PROPTEST_CASES=8 cargo test --no-default-features --lib --config 'target."cfg(unix)".runner="$(VALGRIND)"'
 
-bench: build ## measure speed and size on real servers (ROWS=get,needle ROUNDS=7 for some of it)
-	@INVAL_MODULE='$(MODULE)' BENCH_ROWS='$(ROWS)' BENCH_KEYS='$(KEYS)' BENCH_ROUNDS='$(ROUNDS)' cargo bench -q --bench server
+bench: build ## speed and size against bars and peers (ROWS=get,needle KEYS=100000 ROUNDS=3: a part, fast)
+	@benches/peers/install.sh '$(TARGET)/bench-peers'
+	@INVAL_MODULE='$(MODULE)' BENCH_PEERS='$(TARGET)/bench-peers' BENCH_OUT='$(BENCH_OUT)' \
+	BENCH_ROWS='$(ROWS)' BENCH_KEYS='$(KEYS)' BENCH_ROUNDS='$(ROUNDS)' cargo bench -q --bench server
 
 clean: ## delete all that was built or fetched
 	cargo clean

@@ -11,8 +11,8 @@
     clippy::indexing_slicing,
     reason = "a bench may panic"
 )]
-#![allow(dead_code, reason = "the rows to come use it")]
 
+mod chart;
 mod names;
 mod process;
 mod report;
@@ -22,6 +22,7 @@ mod summary;
 mod wire;
 
 use std::env;
+use std::path::PathBuf;
 
 use rows::{GROUPS, Scale};
 
@@ -45,9 +46,14 @@ fn main() {
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(name)) {
         panic!("no row is called {unknown}; there are {}", known.join(", "));
     }
+    let (mut found, mut charts) = (vec![], vec![]);
     for group in GROUPS.iter().filter(|group| wanted.is_empty() || wanted.contains(&group.name)) {
-        for row in (group.run)(scale) {
-            print!("{}", report::line(&row));
-        }
+        let results = (group.run)(scale);
+        results.rows.iter().for_each(|row| print!("{}", report::line(row)));
+        found.extend(results.rows);
+        charts.extend(results.charts);
+    }
+    if let Some(folder) = env::var_os("BENCH_OUT") {
+        report::write(&PathBuf::from(folder), scale, &found, &charts).unwrap();
     }
 }

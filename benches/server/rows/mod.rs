@@ -1,9 +1,14 @@
 //! The rows of the table, each able to run alone.
 
+pub mod growth;
+pub mod latency;
 pub mod memory;
+pub mod peers;
 pub mod purge;
 pub mod reads_and_writes;
+pub mod snapshot;
 
+use crate::chart::Chart;
 use crate::process::{Cost, Server};
 use crate::run::Row;
 use crate::wire::{self, Connection, Prepared, Reply};
@@ -25,24 +30,40 @@ impl Scale {
     }
 }
 
+/// What a group found.
+pub struct Results {
+    pub rows: Vec<Row>,
+    pub charts: Vec<Chart>,
+}
+
+impl From<Vec<Row>> for Results {
+    fn from(rows: Vec<Row>) -> Self {
+        Self { rows, charts: vec![] }
+    }
+}
+
 /// A row, or rows that share their servers.
 pub struct Group {
     /// What `ROWS` calls it.
     pub name: &'static str,
-    pub run: fn(Scale) -> Vec<Row>,
+    pub run: fn(Scale) -> Results,
 }
 
 /// All groups, in the order of the table.
 pub const GROUPS: &[Group] = &[
-    Group { name: "purge-tag", run: purge::tags },
-    Group { name: "purge-prefix", run: purge::prefix },
-    Group { name: "event", run: purge::events },
-    Group { name: "needle", run: purge::needle },
-    Group { name: "get", run: reads_and_writes::get },
-    Group { name: "set-over", run: reads_and_writes::overwrite },
-    Group { name: "set-new", run: reads_and_writes::create },
-    Group { name: "tag-set", run: reads_and_writes::tag },
-    Group { name: "memory", run: memory::memory },
+    Group { name: "purge-tag", run: |scale| purge::tags(scale).into() },
+    Group { name: "purge-prefix", run: |scale| purge::prefix(scale).into() },
+    Group { name: "event", run: |scale| purge::events(scale).into() },
+    Group { name: "needle", run: |scale| purge::needle(scale).into() },
+    Group { name: "get", run: |scale| reads_and_writes::get(scale).into() },
+    Group { name: "set-over", run: |scale| reads_and_writes::overwrite(scale).into() },
+    Group { name: "set-new", run: |scale| reads_and_writes::create(scale).into() },
+    Group { name: "tag-set", run: |scale| reads_and_writes::tag(scale).into() },
+    Group { name: "memory", run: |scale| memory::memory(scale).into() },
+    Group { name: "rdb", run: |scale| snapshot::snapshot(scale).into() },
+    Group { name: "latency", run: latency::latency },
+    Group { name: "growth", run: growth::growth },
+    Group { name: "peers", run: |scale| peers::peers(scale).into() },
 ];
 
 /// What keys hold. Short: the less a command does, the more any addition to it shows.
@@ -113,11 +134,32 @@ fn page(reply: Reply) -> (Vec<u8>, Vec<Vec<u8>>) {
     let (Some(Reply::List(found)), Some(Reply::Text(next))) = (parts.pop(), parts.pop()) else {
         panic!("SCAN gives a cursor and a list")
     };
-    let name = |reply| match reply {
+    (next, found.into_iter().map(name_of).collect())
+}
+
+fn name_of(reply: Reply) -> Vec<u8> {
+    match reply {
         Reply::Text(name) => name,
         other => panic!("{other:?} is no name"),
-    };
-    (next, found.into_iter().map(name).collect())
+    }
+}
+
+/// KEYS and DEL, as is done where nobody reads the manual of KEYS.
+fn keys_and_del(connection: &mut Connection, pattern: &[u8]) -> usize {
+    let reply = connection.call(&[b"KEYS", pattern]);
+    let Reply::List(found) = reply else { panic!("KEYS gives no list") };
+    let names: Vec<Vec<u8>> = found.into_iter().map(name_of).collect();
+    if !names.is_empty() {
+        connection.send(&wire::command(&[b"DEL"], &names));
+        connection.skip(1);
+    }
+    names.len()
+}
+
+/// Gives keys the tag `page`.
+fn page_tags(connection: &mut Connection, names: &[Vec<u8>]) {
+    connection
+        .pipeline(names.len(), 1, |at, out| wire::write(out, &[b"TAG.SET", &names[at], b"page"]));
 }
 
 /// Sums what several rounds of the same work cost.

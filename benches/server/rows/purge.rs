@@ -5,7 +5,7 @@ use crate::names::{grouped, item, scattered};
 use crate::process::Server;
 use crate::run::{Bar, Contender, Row, Series, alternate};
 use crate::summary::Summary;
-use crate::wire::{self, Connection, Reply};
+use crate::wire::{self, Connection};
 
 /// Keys that a round of a small purge deletes in all: one purge alone is too short to measure.
 const KEYS_A_ROUND: usize = 20_000;
@@ -266,9 +266,4 @@ pub fn needle(scale: Scale) -> Vec<Row> {
         )));
     }
     rows
-}
-
-/// Whether the server knows a form of a command.
-pub fn is_known(connection: &mut Connection, command: &[u8]) -> bool {
-    !matches!(connection.ask(command), Reply::Error(_))
 }
