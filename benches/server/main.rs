@@ -24,6 +24,7 @@ mod wire;
 use std::env;
 use std::path::PathBuf;
 
+use report::Place;
 use rows::{GROUPS, Scale};
 
 /// Keys of the large keyspaces, as the bars have them.
@@ -46,14 +47,17 @@ fn main() {
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(name)) {
         panic!("no row is called {unknown}; there are {}", known.join(", "));
     }
+    let place = Place::here(scale);
+    let folder = env::var_os("BENCH_OUT").map(PathBuf::from);
     let (mut found, mut charts) = (vec![], vec![]);
     for group in GROUPS.iter().filter(|group| wanted.is_empty() || wanted.contains(&group.name)) {
         let results = (group.run)(scale);
         results.rows.iter().for_each(|row| print!("{}", report::line(row)));
         found.extend(results.rows);
         charts.extend(results.charts);
-    }
-    if let Some(folder) = env::var_os("BENCH_OUT") {
-        report::write(&PathBuf::from(folder), scale, &found, &charts).unwrap();
+        // After each group: a run that is cut short, or fails in a later row, keeps what it has.
+        if let Some(folder) = &folder {
+            report::write(folder, &place, &found, &charts).unwrap();
+        }
     }
 }

@@ -85,7 +85,7 @@ pub fn line(row: &Row) -> String {
 }
 
 /// Where and on what the run took place.
-struct Place {
+pub struct Place {
     machine: String,
     server: String,
     commit: String,
@@ -93,7 +93,8 @@ struct Place {
 }
 
 impl Place {
-    fn here(scale: Scale) -> Self {
+    /// This machine, and the server and the commit that it has.
+    pub fn here(scale: Scale) -> Self {
         let field = |path: &str, name: &str| {
             let text = fs::read_to_string(path).unwrap_or_default();
             let mut lines = text.lines().filter_map(|line| line.split_once(':'));
@@ -116,19 +117,18 @@ impl Place {
 }
 
 /// Writes `benchmarks.md`, `benchmarks.json` and the charts into a folder.
-pub fn write(folder: &Path, scale: Scale, rows: &[Row], charts: &[Chart]) -> std::io::Result<()> {
+pub fn write(folder: &Path, place: &Place, rows: &[Row], charts: &[Chart]) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
-    let place = Place::here(scale);
     for chart in charts {
         fs::write(folder.join(format!("{}.svg", chart.name)), chart.svg())?;
     }
     let json = json!({
         "machine": place.machine, "server": place.server, "commit": place.commit,
-        "keys": scale.keys, "rounds": scale.rounds,
+        "keys": place.scale.keys, "rounds": place.scale.rounds,
         "rows": rows.iter().map(Row::json).collect::<Vec<_>>(),
     });
     fs::write(folder.join("benchmarks.json"), format!("{json:#}\n"))?;
-    fs::write(folder.join("benchmarks.md"), markdown(&place, rows, charts))
+    fs::write(folder.join("benchmarks.md"), markdown(place, rows, charts))
 }
 
 fn markdown(place: &Place, rows: &[Row], charts: &[Chart]) -> String {

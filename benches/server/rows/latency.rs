@@ -154,7 +154,8 @@ fn gets(
     let mut latencies = vec![];
     let mut due = Instant::now();
     is_reading.store(true, Ordering::Release);
-    while !is_over.load(Ordering::Acquire) {
+    // GETs that fell due in a stall are sent after it, even when the act is over by then.
+    while !is_over.load(Ordering::Acquire) || due < Instant::now() {
         let now = Instant::now();
         if let Some(rest) = due.checked_duration_since(now).and_then(|left| left.checked_sub(AWAKE))
         {
