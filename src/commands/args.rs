@@ -1,17 +1,19 @@
 //! The arguments of a command, taken from left to right.
 
+use std::fmt::Display;
+
 use crate::domain::error::{Error, Result};
 
 /// A cursor over the words after the command's name.
 pub struct Args<'a> {
     words: &'a [&'a [u8]],
     at: usize,
-    syntax: &'a str,
+    syntax: &'a dyn Display,
 }
 
 impl<'a> Args<'a> {
     /// `syntax` goes into every error.
-    pub fn new(words: &'a [&'a [u8]], syntax: &'a str) -> Self {
+    pub fn new(words: &'a [&'a [u8]], syntax: &'a dyn Display) -> Self {
         Self { words, at: 0, syntax }
     }
 
@@ -129,7 +131,7 @@ impl<'a> Args<'a> {
 
     /// The error for arguments that do not fit.
     pub fn usage(&self, found: String) -> Error {
-        Error::Usage { found, syntax: self.syntax.to_owned() }
+        Error::Usage { found, syntax: self.syntax.to_string() }
     }
 }
 
@@ -140,7 +142,7 @@ mod tests {
     #[test]
     fn words_are_taken_in_order_and_none_is_left() {
         let words: [&[u8]; 7] = [b"key", b"2", b"a", b"b", b"count", b"10", b"x"];
-        let mut args = Args::new(&words, "CMD key n a [a ...] [COUNT n]");
+        let mut args = Args::new(&words, &"CMD key n a [a ...] [COUNT n]");
         assert_eq!(args.next("key").unwrap(), b"key");
         assert_eq!(args.counted("tags").unwrap(), [&b"a"[..], b"b"]);
         assert!(!args.keyword("LIMIT") && args.keyword("COUNT"));
@@ -161,17 +163,17 @@ mod tests {
     fn numbers_are_whole_and_in_range() {
         for bad in ["", "-1", "1.5", "x", "9223372036854775808", "+1"] {
             let words = [bad.as_bytes()];
-            assert!(Args::new(&words, "").number("count").is_err(), "{bad}");
+            assert!(Args::new(&words, &"").number("count").is_err(), "{bad}");
         }
         let words = [&b"9223372036854775807"[..]];
-        assert_eq!(Args::new(&words, "").number("count").unwrap(), i64::MAX as u64);
+        assert_eq!(Args::new(&words, &"").number("count").unwrap(), i64::MAX as u64);
     }
 
     #[test]
     fn lists_have_as_many_words_as_they_say() {
         for bad in [&["0"][..], &["2", "a"], &["x", "a"], &[]] {
             let words: Vec<&[u8]> = bad.iter().map(|word| word.as_bytes()).collect();
-            assert!(Args::new(&words, "").counted("keys").is_err(), "{bad:?}");
+            assert!(Args::new(&words, &"").counted("keys").is_err(), "{bad:?}");
         }
     }
 }

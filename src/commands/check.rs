@@ -57,8 +57,8 @@ fn compare(state: &State, live: &Names) -> std::result::Result<(), String> {
     }
     for (db, database) in state.databases() {
         let lives = |name: &[u8]| live.get(&db).is_some_and(|names| names.contains(name));
-        let names = database.keys.ids().map(|id| database.keys.name(id));
-        if let Some(name) = names.into_iter().find(|name| !lives(name)) {
+        let mut names = database.keys.iter().map(|(_, name)| name);
+        if let Some(name) = names.find(|name| !lives(name)) {
             return Err(format!("db{}: key '{}' is indexed and does not live", db.0, Shown(name)));
         }
     }

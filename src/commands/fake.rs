@@ -54,7 +54,7 @@ impl World {
 
     pub fn run_words(&mut self, words: &[&[u8]]) -> Result<Reply, String> {
         let (spec, named) = table::find(words).ok_or("unknown command")?;
-        let mut port = Port { fake: &mut self.fake, shared: &self.shared };
+        let mut port = Port { fake: &mut self.fake, shared: &self.shared, words };
         let reply = execute(spec, &words[named..], &mut Server::new(&self.shared, &mut port));
         self.shared.with(|state| assert_eq!(state.check(), Ok(())));
         assert_eq!(self.shared.deferred(), 0);
@@ -69,6 +69,8 @@ impl World {
 struct Port<'a> {
     fake: &'a mut Fake,
     shared: &'a Shared,
+    /// The command that is running.
+    words: &'a [&'a [u8]],
 }
 
 impl Port<'_> {
@@ -144,6 +146,10 @@ impl Keyspace for Port<'_> {
         self.fake.replicated.push(
             words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" "),
         );
+    }
+
+    fn replicate_as_it_came(&mut self) {
+        self.replicate(self.words);
     }
 
     fn is_obeying(&self) -> bool {

@@ -40,6 +40,9 @@ pub trait Keyspace {
     /// Sends a command to replicas and the append-only file.
     fn replicate(&mut self, words: &[&[u8]]);
 
+    /// Sends the command that is running to replicas and the append-only file, as it came.
+    fn replicate_as_it_came(&mut self);
+
     /// Whether the command comes from the primary or the append-only file: what it says has
     /// been decided, and is obeyed.
     fn is_obeying(&self) -> bool;

@@ -31,10 +31,9 @@ use crate::server::Server;
 /// # Errors
 /// What the command refuses; counted. Nothing has changed then, unless the error says so.
 pub fn execute(spec: &Spec, words: &[&[u8]], server: &mut Server) -> Result<Reply> {
-    let usage = spec.usage();
     let result = match server.is_suspect() {
         true => Err(Error::Suspect),
-        false => (spec.run)(&mut Args::new(words, &usage), server),
+        false => (spec.run)(&mut Args::new(words, spec), server),
     };
     if result.is_err() && !server.is_suspect() {
         server.state(|state| state.stats.errors += 1);

@@ -5,7 +5,7 @@ use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::rule::{Rule, check_name};
 use crate::domain::rule_document::{RuleDocument, parse_one, parse_with_files, to_json};
-use crate::domain::rule_table::RULES_MAX;
+use crate::domain::rule_table::RuleTable;
 use crate::domain::snapshot::FileDigests;
 use crate::server::Server;
 
@@ -71,7 +71,7 @@ impl SetRule {
     /// Puts the rule into the table.
     ///
     /// # Errors
-    /// A rule of that name exists (for `ADD`), or there are too many.
+    /// A rule of that name exists (for `ADD`), or there are too many, or they are too large.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let name = self.rule.name.clone();
         let json = to_json(std::iter::once(&self.rule));
@@ -80,7 +80,7 @@ impl SetRule {
             if exists && !self.replace {
                 return Err(Error::RuleExists { rule: name });
             }
-            check_count(state.rules.len() + usize::from(!exists))?;
+            state.rules.check_room([&self.rule])?;
             state.rules.set(self.rule);
             Ok(())
         })?;
@@ -94,13 +94,6 @@ fn texts(what: &'static str, words: &[&[u8]]) -> Result<Vec<String>> {
         String::from_utf8(word.to_vec()).map_err(|_| Error::NotUtf8 { what, name: word.to_vec() })
     };
     words.iter().map(text).collect()
-}
-
-fn check_count(count: usize) -> Result<()> {
-    match count > RULES_MAX {
-        true => Err(Error::TooMany { what: "rules", count, limit: RULES_MAX }),
-        false => Ok(()),
-    }
 }
 
 /// `INVAL.RULE GET name`
@@ -237,17 +230,20 @@ impl LoadRules {
     /// Swaps the rules in, beside the others or in place of all; replies with their number.
     ///
     /// # Errors
-    /// There are too many.
+    /// There are too many, or they are too large.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let count = self.rules.len();
         let json = to_json(self.rules.iter());
         let obeying = server.redis().is_obeying();
         server.state(|state| {
-            let new =
-                self.rules.iter().filter(|rule| state.rules.get(&rule.name).is_none()).count();
-            check_count(if self.replace { count } else { state.rules.len() + new })?;
+            let nothing = RuleTable::default();
+            let beside = if self.replace { &nothing } else { &state.rules };
+            // What a primary or our own file holds was within the bounds when it was set.
+            if !obeying {
+                beside.check_room(&self.rules)?;
+            }
             if self.replace {
-                state.rules = Default::default();
+                state.rules = nothing;
             }
             self.rules.into_iter().for_each(|rule| state.rules.set(rule));
             if let Some(files) = self.files.filter(|_| obeying) {

@@ -1,5 +1,7 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
+use std::fmt;
+
 use super::args::Args;
 use super::check;
 use super::event::Event;
@@ -52,12 +54,16 @@ impl Spec {
         let words = [Some(self.name), self.sub, Some(self.syntax)];
         words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
-}
 
-impl Spec {
     /// Whether it is the module's own, and no user's.
     pub fn is_internal(&self) -> bool {
         self.name.contains("._")
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.usage())
     }
 }
 

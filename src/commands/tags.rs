@@ -63,20 +63,22 @@ impl<'a> EditTags<'a> {
             return Ok(Reply::Int(0));
         }
         let db = server.redis().db();
-        let changed = server.state(|state| {
-            let Some(database) = state.known_database_mut(db) else { return Ok(0) };
-            let Some(id) = database.keys.find(self.key) else { return Ok(0) };
+        let (count, changed) = server.state(|state| {
+            let Some(database) = state.known_database_mut(db) else { return Ok((0, false)) };
+            let Some(id) = database.keys.find(self.key) else { return Ok((0, false)) };
+            let store = &mut database.tags;
             let tags = self.tags.iter().copied();
-            match self.edit {
-                Edit::Set => Ok(database.set_tags(self.key, tags).unwrap_or(0)),
-                Edit::Remove => Ok(tags.filter(|tag| database.tags.remove(id, tag)).count()),
+            let count = match self.edit {
+                Edit::Set => {
+                    let changed = store.set(id, tags);
+                    return Ok((store.tags_of(id).len(), changed));
+                }
+                Edit::Remove => tags.filter(|tag| store.remove(id, tag)).count(),
                 Edit::Add => {
-                    let has = |tag: &&[u8]| {
-                        database.tags.find(tag).is_some_and(|tag| database.tags.has(id, tag))
-                    };
+                    let has = |tag: &&[u8]| store.find(tag).is_some_and(|tag| store.has(id, tag));
                     let new: std::collections::HashSet<&[u8]> =
                         tags.clone().filter(|tag| !has(tag)).collect();
-                    let count = database.tags.tags_of(id).len() + new.len();
+                    let count = store.tags_of(id).len() + new.len();
                     if count > TAGS_PER_KEY_MAX {
                         return Err(Error::TooMany {
                             what: "tags",
@@ -84,21 +86,15 @@ impl<'a> EditTags<'a> {
                             limit: TAGS_PER_KEY_MAX,
                         });
                     }
-                    Ok(tags.filter(|tag| database.tags.add(id, tag)).count())
+                    tags.filter(|tag| store.add(id, tag)).count()
                 }
-            }
-        })?;
-        if changed > 0 {
-            let name: &[u8] = match self.edit {
-                Edit::Set => b"TAG.SET",
-                Edit::Add => b"TAG.ADD",
-                Edit::Remove => b"TAG.REM",
             };
-            let words: Vec<&[u8]> =
-                [name, self.key].into_iter().chain(self.tags.iter().copied()).collect();
-            server.redis().replicate(&words);
+            Ok((count, count > 0))
+        })?;
+        if changed {
+            server.redis().replicate_as_it_came();
         }
-        Ok(Reply::count(changed))
+        Ok(Reply::count(count))
     }
 }
 

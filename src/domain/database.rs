@@ -17,15 +17,14 @@ pub struct Database {
 impl Database {
     /// A key was created, or replaced by another: it starts without tags.
     pub fn created(&mut self, name: &[u8]) {
-        let (id, new) = self.keys.insert(name);
-        if !new {
+        if let Some((id, false)) = self.keys.insert(name) {
             self.tags.clear(id);
         }
     }
 
     /// A key was seen to be there; what is known of it stays. Says whether it was not known.
     pub fn seen(&mut self, name: &[u8]) -> bool {
-        self.keys.insert(name).1
+        self.keys.insert(name).is_some_and(|(_, new)| new)
     }
 
     /// A key is gone, and all that is known of it.
@@ -53,10 +52,7 @@ impl Database {
         tags: impl Iterator<Item = &'a [u8]>,
     ) -> Option<usize> {
         let id = self.keys.find(name)?;
-        self.tags.clear(id);
-        for tag in tags {
-            self.tags.add(id, tag);
-        }
+        self.tags.set(id, tags);
         Some(self.tags.tags_of(id).len())
     }
 
@@ -96,7 +92,7 @@ impl Database {
     pub fn check(&self) -> Result<(), String> {
         self.keys.check()?;
         self.tags.check()?;
-        let live: std::collections::HashSet<KeyId> = self.keys.ids().collect();
+        let live: std::collections::HashSet<KeyId> = self.keys.iter().map(|(id, _)| id).collect();
         for (_, name, _) in self.tags.slots_from(0) {
             let Some(tag) = self.tags.find(name) else { continue };
             if self.tags.keys_of(tag).iter().any(|key| !live.contains(key)) {

@@ -83,6 +83,8 @@ pub enum Error {
     RuleExists { rule: String },
     /// No rule of that name.
     NoSuchRule { rule: String },
+    /// Rules whose patterns compile to too much.
+    RulesTooLarge { limit: usize },
     /// Something in a rule.
     InRule { rule: String, error: Box<Error> },
     /// Something in the rule at a position of a document.
@@ -307,6 +309,10 @@ impl fmt::Display for Error {
             Self::NoSuchRule { rule } => {
                 write!(f, "no rule '{}'; INVAL.RULE LIST shows their names", cut(rule))
             }
+            Self::RulesTooLarge { limit } => write!(
+                f,
+                "the patterns of the rules are larger than {limit} bytes when compiled; use smaller repetitions, or tags"
+            ),
             Self::InRule { rule, error } => write!(f, "rule '{}': {error}", cut(rule)),
             Self::AtIndex { at, error } => write!(f, "rules[{at}]: {error}"),
             Self::Many { errors } => {

@@ -15,7 +15,7 @@ impl State {
             (rule, digest)
         });
         self.file_rules = digested.collect();
-        self.use_file_rules();
+        self.merge_files();
     }
 
     /// The data is about to be loaded: what was known of rules is forgotten, except what files
@@ -27,7 +27,7 @@ impl State {
         self.rules = RuleTable::default();
         self.files.clear();
         if !from_primary {
-            self.use_file_rules();
+            self.merge_files();
         }
     }
 
@@ -67,13 +67,6 @@ impl State {
     /// Whether a snapshot without the state would lose something.
     pub fn has_anything_to_save(&self) -> bool {
         !self.rules.is_empty() || !self.files.is_empty() || self.sizes().2 > 0
-    }
-
-    fn use_file_rules(&mut self) {
-        for (rule, digest) in &self.file_rules {
-            self.rules.set(rule.clone());
-            self.files.insert(rule.name.clone(), *digest);
-        }
     }
 }
 

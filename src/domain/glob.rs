@@ -8,12 +8,10 @@
 //! the pattern as the class, which is never what was meant. And `**` takes the empty name, as
 //! `*` does: the server's loop never starts on it.
 //!
-//! A pattern is cut at its stars into segments of fixed width; the first is anchored at the
-//! start, the last at the end, the others are found leftmost. That needs no backtracking, so
-//! a match costs at most `name bytes x pattern bytes` steps and no recursion (the server met
-//! both as CVE-2024-31228).
+//! [`super::shape`] says how a match is found, and within how many steps.
 
 use super::error::{Error, Result};
+use super::shape::{Builder, ByteSet, Shape};
 
 /// Longest glob, in bytes: it bounds the work per name. Real patterns are under 100.
 pub const GLOB_MAX_BYTES: usize = 1024;
@@ -22,88 +20,7 @@ pub const GLOB_MAX_BYTES: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     source: Box<[u8]>,
-    segments: Vec<Segment>,
-}
-
-/// What stands between two stars: so many bytes, each literal, free or of a class.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Segment {
-    atoms: Vec<Atom>,
-    width: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Atom {
-    Literal(Vec<u8>),
-    Any,
-    Class(Box<ByteSet>),
-}
-
-/// A set of bytes: bit `b % 64` of word `b / 64`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct ByteSet([u64; 4]);
-
-impl ByteSet {
-    fn insert(&mut self, byte: u8) {
-        if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
-            *word |= 1 << (byte & 63);
-        }
-    }
-
-    fn contains(&self, byte: u8) -> bool {
-        self.0.get(usize::from(byte >> 6)).is_some_and(|word| word & (1 << (byte & 63)) != 0)
-    }
-
-    fn invert(&mut self) {
-        for word in &mut self.0 {
-            *word = !*word;
-        }
-    }
-}
-
-impl Segment {
-    fn push_literal(&mut self, byte: u8) {
-        if let Some(Atom::Literal(run)) = self.atoms.last_mut() {
-            run.push(byte);
-        } else {
-            self.atoms.push(Atom::Literal(vec![byte]));
-        }
-        self.width += 1;
-    }
-
-    fn push(&mut self, atom: Atom) {
-        self.atoms.push(atom);
-        self.width += 1;
-    }
-
-    /// Whether `text`, which has the segment's width, matches.
-    fn matches(&self, mut text: &[u8]) -> bool {
-        for atom in &self.atoms {
-            let rest = match atom {
-                Atom::Literal(run) => text.strip_prefix(run.as_slice()),
-                Atom::Any => text.split_first().map(|(_, rest)| rest),
-                Atom::Class(set) => text
-                    .split_first()
-                    .filter(|(byte, _)| set.contains(**byte))
-                    .map(|(_, rest)| rest),
-            };
-            let Some(rest) = rest else { return false };
-            text = rest;
-        }
-        text.is_empty()
-    }
-
-    /// What follows the leftmost match in `text`.
-    fn find<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
-        if let [Atom::Literal(run)] = self.atoms.as_slice() {
-            let at = memchr::memmem::find(text, run)?;
-            return text.get(at + self.width..);
-        }
-        let last = text.len().checked_sub(self.width)?;
-        (0..=last)
-            .find(|at| text.get(*at..*at + self.width).is_some_and(|t| self.matches(t)))
-            .and_then(|at| text.get(at + self.width..))
-    }
+    shape: Shape,
 }
 
 impl Glob {
@@ -120,30 +37,28 @@ impl Glob {
         if source.len() > GLOB_MAX_BYTES {
             return Err(Error::PatternTooLong { bytes: source.len(), limit: GLOB_MAX_BYTES });
         }
-        let mut segments = vec![];
-        let mut segment = Segment::default();
+        let mut shape = Builder::default();
         let mut rest = source;
         while let Some((&byte, tail)) = rest.split_first() {
             rest = tail;
             match (byte, tail.split_first()) {
-                (b'*', _) => segments.push(std::mem::take(&mut segment)),
-                (b'?', _) => segment.push(Atom::Any),
+                (b'*', _) => shape.gap(),
+                (b'?', _) => shape.any(),
                 (b'[', _) => {
                     let at = source.len() - tail.len() - 1;
                     let (set, after) = parse_class(tail)
                         .ok_or_else(|| Error::UnclosedClass { glob: source.into(), at })?;
-                    segment.push(Atom::Class(Box::new(set)));
+                    shape.class(set);
                     rest = after;
                 }
                 (b'\\', Some((&escaped, after))) => {
-                    segment.push_literal(escaped);
+                    shape.literal(escaped);
                     rest = after;
                 }
-                _ => segment.push_literal(byte),
+                _ => shape.literal(byte),
             }
         }
-        segments.push(segment);
-        Ok(Self { source: source.into(), segments })
+        Ok(Self { source: source.into(), shape: shape.finish() })
     }
 
     /// The pattern as it was written.
@@ -153,49 +68,32 @@ impl Glob {
 
     /// Whether the whole of `name` matches.
     pub fn matches(&self, name: &[u8]) -> bool {
-        let Some((first, others)) = self.segments.split_first() else {
-            return name.is_empty();
-        };
-        let Some((last, middle)) = others.split_last() else {
-            return first.width == name.len() && first.matches(name);
-        };
-        if name.len() < first.width + last.width {
-            return false;
-        }
-        let (head, rest) = name.split_at(first.width);
-        let (mut body, tail) = rest.split_at(rest.len() - last.width);
-        if !first.matches(head) || !last.matches(tail) {
-            return false;
-        }
-        for segment in middle {
-            let Some(after) = segment.find(body) else { return false };
-            body = after;
-        }
-        true
+        self.shape.matches(name)
+    }
+
+    /// What the pattern takes in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        self.source.len() + self.shape.memory()
     }
 
     /// The bytes that every match starts with.
     pub fn literal_prefix(&self) -> &[u8] {
-        match self.segments.first().and_then(|segment| segment.atoms.first()) {
-            Some(Atom::Literal(run)) => run,
-            _ => b"",
-        }
+        self.shape.literal_prefix()
+    }
+
+    /// The longest literal that every match holds.
+    pub fn needle(&self) -> &[u8] {
+        self.shape.needle()
     }
 
     /// The one name that matches, if the pattern has no wildcard at all.
     pub fn as_exact(&self) -> Option<&[u8]> {
-        match self.segments.as_slice() {
-            [only] if only.width == self.literal_prefix().len() => Some(self.literal_prefix()),
-            _ => None,
-        }
+        self.shape.as_exact()
     }
 
     /// Whether the pattern is a literal followed by one `*`: its prefix range is its matches.
     pub fn is_prefix(&self) -> bool {
-        match self.segments.as_slice() {
-            [head, tail] => head.width == self.literal_prefix().len() && tail.width == 0,
-            _ => false,
-        }
+        self.shape.is_prefix()
     }
 }
 
@@ -315,6 +213,21 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_literal_is_the_needle() {
+        let needle = |text: &str| Glob::parse(text.as_bytes()).unwrap().needle().to_vec();
+        for (glob, expected) in [
+            ("a:*:bcd?ef*", ":bcd"),
+            ("abc*de", "abc"),
+            ("*", ""),
+            ("", ""),
+            ("[ab]?", ""),
+            ("*x\\*y*", "x*y"),
+        ] {
+            assert_eq!(needle(glob), expected.as_bytes(), "{glob}");
+        }
+    }
+
+    #[test]
     fn an_unclosed_class_and_a_long_pattern_are_refused() {
         assert!(matches!(Glob::parse(b"a:[bc"), Err(Error::UnclosedClass { at: 2, .. })));
         assert!(matches!(
@@ -335,6 +248,7 @@ mod tests {
                 prop_assert_eq!(glob.matches(&name), naive::matches(&pattern, &name));
                 if glob.matches(&name) {
                     prop_assert!(name.starts_with(glob.literal_prefix()));
+                    prop_assert!(memchr::memmem::find(&name, glob.needle()).is_some());
                 }
                 if let Some(exact) = glob.as_exact() {
                     prop_assert_eq!(glob.matches(&name), name == exact);

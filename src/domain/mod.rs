@@ -4,6 +4,9 @@
 //! [`State::notice`] and nothing else; what it holds is a hint that may name a dead key (the
 //! server checks again when it deletes) and must never miss a live one.
 
+mod branch;
+mod bucket;
+mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
@@ -12,25 +15,34 @@ pub mod fence;
 mod files;
 pub mod glob;
 pub mod health;
-mod key_order;
+mod key_names;
 pub mod key_table;
+mod members;
+pub mod membership;
+pub mod lookup;
 #[cfg(test)]
 mod naive_glob;
 pub mod name;
+mod name_arena;
 pub mod outcome;
-#[allow(dead_code)]
 mod paged;
 pub mod pass;
 pub mod pattern;
 pub mod payload;
 pub mod plan;
+pub mod regex;
 pub mod request;
 pub mod rule;
 pub mod rule_document;
 pub mod rule_table;
+mod runs;
+mod shape;
 pub mod snapshot;
+mod sparse;
 pub mod stats;
+mod steps;
 pub mod tag_cursor;
+mod tag_names;
 pub mod tag_store;
 pub mod template;
 pub mod travel;
@@ -71,7 +83,7 @@ pub struct State {
     pub travel: Travel,
     /// The module's own keys that are there.
     own: BTreeSet<(Db, Box<[u8]>)>,
-    /// The pass over the keyspace that is under way, if it verifies.
+    /// The pass over the keyspace that is under way: the first walk, or one that verifies.
     pub pass: Option<Pass>,
     /// What verifying passes found.
     pub drift: Drift,
@@ -124,10 +136,9 @@ impl State {
         for database in self.databases.values_mut() {
             let outside: Vec<Vec<u8>> = database
                 .keys
-                .ids()
-                .map(|id| database.keys.name(id))
-                .filter(|name| !self.fence.allows(name))
-                .map(<[u8]>::to_vec)
+                .iter()
+                .filter(|(_, name)| !self.fence.allows(name))
+                .map(|(_, name)| name.to_vec())
                 .collect();
             for name in outside {
                 database.removed(&name);
@@ -167,7 +178,7 @@ impl State {
             if database.keys.is_empty() {
                 return Err(format!("db{} is empty and still there", db.0));
             }
-            if database.keys.ids().any(|id| !self.fence.allows(database.keys.name(id))) {
+            if database.keys.iter().any(|(_, name)| !self.fence.allows(name)) {
                 return Err(format!("db{} holds a key outside the fence", db.0));
             }
         }

@@ -74,8 +74,8 @@ impl State {
         let Some(pass) = self.pass.take() else { return vec![] };
         self.drift.passes += 1;
         let unmarked = |(db, database): (&Db, &super::database::Database)| {
-            let ids = database.keys.ids().filter(|id| !pass.is_marked(*db, *id));
-            ids.map(|id| (*db, database.keys.name(id).to_vec())).collect::<Vec<_>>()
+            let unseen = database.keys.iter().filter(|(id, _)| !pass.is_marked(*db, *id));
+            unseen.map(|(_, name)| (*db, name.to_vec())).collect::<Vec<_>>()
         };
         self.databases.iter().flat_map(unmarked).collect()
     }

@@ -1,17 +1,8 @@
 //! A set of key names given by their shape: one name, a prefix, a glob or a regex.
 
-use regex::bytes::{Regex, RegexBuilder};
-use regex_syntax::hir::literal::Extractor;
-use regex_syntax::hir::{Hir, Look};
-
-use super::error::{Error, Result};
+use super::error::Result;
 use super::glob::Glob;
-
-/// Longest regex, in bytes of source. Real patterns are under 100.
-pub const REGEX_MAX_BYTES: usize = 1024;
-
-/// Largest compiled regex, in bytes: `(a{1000}){1000}` is short and would take gigabytes.
-const REGEX_MAX_COMPILED_BYTES: usize = 1 << 20;
+use super::regex::Regex;
 
 /// A matcher of key names.
 #[derive(Clone, Debug)]
@@ -21,12 +12,7 @@ pub enum Pattern {
     /// A Redis glob over the whole name.
     Glob(Glob),
     /// A regular expression found anywhere in the name, unless anchored.
-    Regex {
-        /// The compiled expression.
-        regex: Regex,
-        /// What every match starts with.
-        prefix: Box<[u8]>,
-    },
+    Regex(Regex),
 }
 
 impl Pattern {
@@ -47,23 +33,7 @@ impl Pattern {
     /// # Errors
     /// Bad syntax, with what is wrong; an expression too long or too large when compiled.
     pub fn regex(source: &[u8]) -> Result<Self> {
-        if source.len() > REGEX_MAX_BYTES {
-            return Err(Error::PatternTooLong { bytes: source.len(), limit: REGEX_MAX_BYTES });
-        }
-        let text = std::str::from_utf8(source)
-            .map_err(|_| Error::NotUtf8 { what: "regex", name: source.into() })?;
-        let regex = RegexBuilder::new(text)
-            .unicode(false)
-            .dot_matches_new_line(true)
-            .size_limit(REGEX_MAX_COMPILED_BYTES)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(limit) => {
-                    Error::RegexTooLarge { regex: text.to_owned(), limit }
-                }
-                other => Error::RegexSyntax { regex: text.to_owned(), why: last_line(&other) },
-            })?;
-        Ok(Self::Regex { regex, prefix: literal_prefix(text) })
+        Ok(Self::Regex(Regex::parse(source)?))
     }
 
     /// Whether `name` belongs to the set.
@@ -71,15 +41,26 @@ impl Pattern {
         match self {
             Self::Prefix(prefix) => name.starts_with(prefix),
             Self::Glob(glob) => glob.matches(name),
-            Self::Regex { regex, .. } => regex.is_match(name),
+            Self::Regex(regex) => regex.matches(name),
         }
     }
 
     /// The bytes that every name of the set starts with; narrows the walk over an ordered index.
     pub fn literal_prefix(&self) -> &[u8] {
         match self {
-            Self::Prefix(prefix) | Self::Regex { prefix, .. } => prefix,
+            Self::Prefix(prefix) => prefix,
             Self::Glob(glob) => glob.literal_prefix(),
+            Self::Regex(regex) => regex.literal_prefix(),
+        }
+    }
+
+    /// The longest run of bytes that every name of the set holds somewhere; may be empty. Names
+    /// without it need no look.
+    pub fn needle(&self) -> &[u8] {
+        match self {
+            Self::Prefix(prefix) => prefix,
+            Self::Glob(glob) => glob.needle(),
+            Self::Regex(regex) => regex.needle(),
         }
     }
 
@@ -88,7 +69,25 @@ impl Pattern {
         match self {
             Self::Prefix(_) => true,
             Self::Glob(glob) => glob.is_prefix(),
-            Self::Regex { .. } => false,
+            Self::Regex(regex) => regex.is_prefix(),
+        }
+    }
+
+    /// The one name of the set, when the pattern has no wildcard at all.
+    pub fn as_exact(&self) -> Option<&[u8]> {
+        match self {
+            Self::Prefix(_) => None,
+            Self::Glob(glob) => glob.as_exact(),
+            Self::Regex(regex) => regex.as_exact(),
+        }
+    }
+
+    /// What the compiled pattern takes in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Prefix(prefix) => prefix.len(),
+            Self::Glob(glob) => glob.memory(),
+            Self::Regex(regex) => regex.memory(),
         }
     }
 
@@ -97,7 +96,7 @@ impl Pattern {
         match self {
             Self::Prefix(prefix) => prefix,
             Self::Glob(glob) => glob.source(),
-            Self::Regex { regex, .. } => regex.as_str().as_bytes(),
+            Self::Regex(regex) => regex.source().as_bytes(),
         }
     }
 }
@@ -114,33 +113,6 @@ pub fn escape_into(value: &str, pattern: &mut Vec<u8>) {
             _ => pattern.extend_from_slice(format!("\\x{:02X}", u32::from(c)).as_bytes()),
         }
     }
-}
-
-/// The last line of a regex error is the sentence; the lines before draw an arrow.
-fn last_line(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let line = text.lines().last().unwrap_or_default();
-    line.trim_start_matches("error: ").to_owned()
-}
-
-/// What every match of an expression anchored at the start begins with; empty if unknown.
-fn literal_prefix(source: &str) -> Box<[u8]> {
-    let parsed = regex_syntax::ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .dot_matches_new_line(true)
-        .build()
-        .parse(source);
-    let Ok(hir) = parsed else { return Box::default() };
-    if !starts_anchored(&hir) {
-        return Box::default();
-    }
-    let literals = Extractor::new().extract(&hir);
-    literals.longest_common_prefix().unwrap_or_default().into()
-}
-
-fn starts_anchored(hir: &Hir) -> bool {
-    hir.properties().look_set_prefix().contains(Look::Start)
 }
 
 #[cfg(test)]
@@ -228,6 +200,8 @@ mod tests {
                 && pattern.matches(name.as_bytes())
             {
                 prop_assert!(name.as_bytes().starts_with(pattern.literal_prefix()), "{} {}", source, name);
+                let holds = memchr::memmem::find(name.as_bytes(), pattern.needle()).is_some();
+                prop_assert!(holds, "{} {}", source, name);
             }
         }
     }

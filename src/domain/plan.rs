@@ -4,35 +4,10 @@ use std::collections::HashMap;
 
 use super::State;
 use super::database::Database;
-use super::key_table::KeyId;
+use super::lookup::{self, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
 use super::rule::Resolved;
-
-/// How a target found its keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// One look into the name table.
-    NameLookup,
-    /// The members of the tags.
-    TagMembers,
-    /// The names with the pattern's literal prefix, each matched.
-    PrefixRange,
-    /// The pattern has no literal prefix: every name, each matched.
-    WholeIndex,
-}
-
-impl Strategy {
-    /// As replies write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NameLookup => "name lookup",
-            Self::TagMembers => "tag members",
-            Self::PrefixRange => "prefix range",
-            Self::WholeIndex => "whole index",
-        }
-    }
-}
 
 /// What one target came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,10 +73,10 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
     database.keys.begin_plan();
     let mut positions = HashMap::new();
     for (rule, target) in request.targets {
-        let (strategy, candidates, ids) = find(database, &target);
+        let found = lookup::find(database, &target);
         let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
-        for id in &ids {
+        for id in &found.ids {
             if database.keys.take(*id) {
                 plan.matched += 1;
                 if request.limit.is_some_and(|limit| plan.matched > limit) {
@@ -125,47 +100,12 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
             rule,
             kind: target.kind(),
             text: target.text(),
-            strategy,
-            candidates,
-            matches: ids.len() as u64,
+            strategy: found.strategy,
+            candidates: found.candidates,
+            matches: found.ids.len() as u64,
         });
     }
     plan
-}
-
-fn find(database: &mut Database, target: &Resolved) -> (Strategy, u64, Vec<KeyId>) {
-    match target {
-        Resolved::Key(name) => {
-            let found: Vec<KeyId> = database.keys.find(name).into_iter().collect();
-            (Strategy::NameLookup, 1, found)
-        }
-        Resolved::Tag(tag) => {
-            let id = database.tags.find(tag);
-            let keys = id.map_or(&[][..], |id| database.tags.keys_of(id)).to_vec();
-            (Strategy::TagMembers, keys.len() as u64, keys)
-        }
-        Resolved::Tags(expression) => {
-            let members = |tag: &Vec<u8>| {
-                database.tags.find(tag).map_or(0, |id| database.tags.keys_of(id).len() as u64)
-            };
-            let sizes = expression.tags.iter().map(members);
-            let candidates = if expression.all { sizes.min().unwrap_or(0) } else { sizes.sum() };
-            (Strategy::TagMembers, candidates, database.select(expression))
-        }
-        Resolved::Pattern(pattern) => {
-            let prefix = pattern.literal_prefix();
-            let all = pattern.is_prefix();
-            let mut ids = vec![];
-            let looked = database.keys.walk(prefix, |id, name| {
-                if all || pattern.matches(name) {
-                    ids.push(id);
-                }
-            });
-            let strategy =
-                if prefix.is_empty() { Strategy::WholeIndex } else { Strategy::PrefixRange };
-            (strategy, looked, ids)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What the patterns take when compiled, in bytes.
+    pub fn compiled_bytes(&self) -> usize {
+        self.targets.iter().map(Target::compiled_bytes).sum()
+    }
+
     /// Whether the rule takes this event.
     pub fn takes(&self, event: &str, payload: &Payload) -> bool {
         self.enabled
@@ -175,6 +180,8 @@ pub struct Target {
     pub template: Template,
     /// The compiled pattern, when it is the same for every event.
     standing: Option<Pattern>,
+    /// What the pattern takes when compiled, in bytes, whether kept or compiled for each event.
+    compiled_bytes: usize,
 }
 
 impl Target {
@@ -207,8 +214,19 @@ impl Target {
         }
         // Compiling the sample proves the pattern around the placeholders.
         let pattern = compile(kind, &sample)?;
+        let compiled_bytes = pattern.as_ref().map_or(0, Pattern::memory);
         let standing = if template.as_constant().is_some() { pattern } else { None };
-        Ok(Self { kind, template, standing })
+        Ok(Self { kind, template, standing, compiled_bytes })
+    }
+
+    /// The compiled pattern, when it is the same for every event.
+    pub fn standing(&self) -> Option<&Pattern> {
+        self.standing.as_ref()
+    }
+
+    /// What the pattern takes when compiled, in bytes; nothing for keys and tags.
+    pub fn compiled_bytes(&self) -> usize {
+        self.compiled_bytes
     }
 
     /// The target for one event.
@@ -269,7 +287,7 @@ impl Resolved {
             Self::Tag(_) | Self::Tags(_) => "tag",
             Self::Pattern(Pattern::Prefix(_)) => "prefix",
             Self::Pattern(Pattern::Glob(_)) => "glob",
-            Self::Pattern(Pattern::Regex { .. }) => "regex",
+            Self::Pattern(Pattern::Regex(_)) => "regex",
         }
     }
 }

@@ -12,11 +12,16 @@ use super::condition::Condition;
 use super::error::{Error, Result};
 use super::payload::kind_of;
 use super::rule::{EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name};
-use super::rule_table::RULES_MAX;
+use super::rule_table::{RULES_MAX, RULES_MAX_COMPILED_BYTES};
 use super::snapshot::FileDigests;
 
 /// Largest document, in bytes: it is parsed while the server waits.
 pub const DOCUMENT_MAX_BYTES: usize = 4 << 20;
+
+/// Most memory, in bytes, of all patterns of a document when compiled. Beside the rules set by
+/// command, a table may hold those of files, each within the table's bound: what a server has
+/// saved it must read.
+const DOCUMENT_MAX_COMPILED_BYTES: usize = 2 * RULES_MAX_COMPILED_BYTES;
 
 /// A rule as it is written. Names in snake case are taken too.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -90,7 +95,7 @@ impl RuleDocument {
         let tags = self.tags.iter().map(|text| Target::new(TargetKind::Tag, text));
         Ok(Rule {
             event: EventPattern::parse(&self.event_type)?,
-            targets: keys.chain(patterns).chain(tags).collect::<Result<_>>()?,
+            targets: collect(keys.chain(patterns).chain(tags))?,
             when: match self.when.as_str() {
                 "" => None,
                 text => Some(Condition::parse(text)?),
@@ -122,6 +127,21 @@ impl RuleDocument {
             enabled: rule.enabled,
         }
     }
+}
+
+/// All targets, unless they grow beyond what a rule may take: then the rest is not compiled.
+fn collect(targets: impl Iterator<Item = Result<Target>>) -> Result<Vec<Target>> {
+    let mut all = vec![];
+    let mut bytes = 0;
+    for target in targets {
+        let target = target?;
+        bytes += target.compiled_bytes();
+        if bytes > RULES_MAX_COMPILED_BYTES {
+            return Err(Error::RulesTooLarge { limit: RULES_MAX_COMPILED_BYTES });
+        }
+        all.push(target);
+    }
+    Ok(all)
 }
 
 /// Reads one rule; `name`, when given, is its name and the document may not say another.
@@ -166,13 +186,21 @@ pub fn parse_with_files(
     let mut names = HashSet::new();
     let mut good: Vec<Rule> = vec![];
     let mut bad = vec![];
+    let mut bytes = 0;
     for (at, value) in rules.into_iter().enumerate() {
         let rule = read_rule(value).and_then(RuleDocument::into_rule);
         match rule {
             Ok(rule) if !names.insert(rule.name.clone()) => {
                 bad.push(Error::DuplicateRule { at, rule: rule.name });
             }
-            Ok(rule) => good.push(rule),
+            Ok(rule) => {
+                bytes += rule.compiled_bytes();
+                if bytes > DOCUMENT_MAX_COMPILED_BYTES {
+                    bad.push(Error::RulesTooLarge { limit: RULES_MAX_COMPILED_BYTES });
+                    return Err(bad);
+                }
+                good.push(rule);
+            }
             Err(error) => bad.push(Error::AtIndex { at, error: Box::new(error) }),
         }
     }
@@ -181,9 +209,7 @@ pub fn parse_with_files(
 
 /// Writes a document that [`parse_all`] reads back.
 pub fn to_json<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
-    let documents: Vec<_> = rules.map(RuleDocument::of).collect();
-    // Plain strings and booleans: there is nothing in them that could fail to serialise.
-    serde_json::to_string(&serde_json::json!({ "rules": documents })).unwrap_or_default()
+    serde_json::json!({ "rules": documents_of(rules) }).to_string()
 }
 
 /// Writes a document that [`parse_with_files`] reads back.
@@ -191,9 +217,12 @@ pub fn to_json_with_files<'a>(
     rules: impl Iterator<Item = &'a Rule>,
     files: &FileDigests,
 ) -> String {
-    let documents: Vec<_> = rules.map(RuleDocument::of).collect();
-    serde_json::to_string(&serde_json::json!({ "rules": documents, "files": files }))
-        .unwrap_or_default()
+    serde_json::json!({ "rules": documents_of(rules), "files": files }).to_string()
+}
+
+// Plain strings and booleans: there is nothing in them that could fail to serialise.
+fn documents_of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Vec<RuleDocument> {
+    rules.map(RuleDocument::of).collect()
 }
 
 fn parse_json(text: &[u8]) -> Result<Value> {
@@ -292,6 +321,21 @@ mod tests {
             "rules[4]: rule 'd': no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
         );
         assert!(errors[4].starts_with("rules[5]: rule '': no \"eventType\""), "{}", errors[4]);
+    }
+
+    #[test]
+    fn too_large_patterns_are_refused_before_all_are_compiled() {
+        // About 600,000 bytes each; the placeholder would be compiled for each event.
+        let regexes = |count| vec!["\"{x}(?:[ab]c{9}){1200}\""; count].join(",");
+        let rule =
+            |at: usize, count| format!(r#"{{"eventType":"{at}","patterns":[{}]}}"#, regexes(count));
+        let told = "the patterns of the rules are larger than 67108864 bytes when compiled; use smaller repetitions, or tags";
+        let one = parse_one(rule(0, RULE_MAX_TARGETS).as_bytes(), None);
+        assert_eq!(one.unwrap_err().to_string(), format!("rule '0': {told}"));
+        let rules: Vec<String> = (0..5).map(|at| rule(at, 70)).collect();
+        let errors = parse_all(format!("[{}]", rules.join(",")).as_bytes()).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].to_string(), told);
     }
 
     #[test]

@@ -5,11 +5,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::error::{Error, Result};
 use super::payload::Payload;
 use super::rule::Rule;
 
 /// Most rules a server keeps: an event looks at every rule with an event glob.
 pub const RULES_MAX: usize = 10_000;
+
+/// Most memory, in bytes, of all patterns of the rules when compiled. The seeds' rules take 5
+/// thousand; one rule may hold a thousand regexes of a million bytes each.
+pub const RULES_MAX_COMPILED_BYTES: usize = 64 << 20;
 
 /// The rule table; iteration is by name.
 #[derive(Clone, Debug, Default)]
@@ -17,9 +22,33 @@ pub struct RuleTable {
     rules: BTreeMap<String, Rule>,
     by_event: HashMap<String, Vec<String>>,
     by_glob: Vec<String>,
+    /// What the patterns of all rules take when compiled.
+    compiled_bytes: usize,
 }
 
 impl RuleTable {
+    /// Whether there is room for these rules, each in the place of the one with its name.
+    ///
+    /// # Errors
+    /// They would be too many, or too large.
+    pub fn check_room<'a>(&self, rules: impl IntoIterator<Item = &'a Rule>) -> Result<()> {
+        let (mut count, mut bytes) = (self.rules.len(), self.compiled_bytes);
+        for rule in rules {
+            match self.rules.get(&rule.name) {
+                Some(old) => bytes -= old.compiled_bytes(),
+                None => count += 1,
+            }
+            bytes += rule.compiled_bytes();
+        }
+        if count > RULES_MAX {
+            return Err(Error::TooMany { what: "rules", count, limit: RULES_MAX });
+        }
+        match bytes > RULES_MAX_COMPILED_BYTES {
+            true => Err(Error::RulesTooLarge { limit: RULES_MAX_COMPILED_BYTES }),
+            false => Ok(()),
+        }
+    }
+
     /// Adds the rule, or puts it in the place of the one with its name.
     pub fn set(&mut self, rule: Rule) {
         self.remove(&rule.name.clone());
@@ -29,12 +58,14 @@ impl RuleTable {
             }
             None => self.by_glob.push(rule.name.clone()),
         }
+        self.compiled_bytes += rule.compiled_bytes();
         self.rules.insert(rule.name.clone(), rule);
     }
 
     /// Takes the rule out.
     pub fn remove(&mut self, name: &str) -> Option<Rule> {
         let rule = self.rules.remove(name)?;
+        self.compiled_bytes -= rule.compiled_bytes();
         if let Some(event) = rule.event.as_exact() {
             if let Some(names) = self.by_event.get_mut(event) {
                 names.retain(|other| other != name);
@@ -134,5 +165,34 @@ mod tests {
         assert!(table.remove("b").is_some() && table.remove("b").is_none());
         assert_eq!(names(table.of_event("order.gone")), [""; 0]);
         assert_eq!(table.len(), 4);
+    }
+
+    /// About 40 of the 64 MiB.
+    fn large(name: &str) -> Rule {
+        let regexes = vec!["\"(?:[ab]c{9}){1200}\""; 70].join(",");
+        let json = format!(r#"{{"eventType":"{name}","patterns":[{regexes}]}}"#);
+        parse_one(json.as_bytes(), None).unwrap()
+    }
+
+    #[test]
+    fn compiled_patterns_are_bounded() {
+        let (a, b, small) = (large("a"), large("b"), rule("s", "e", "low"));
+        let bytes = a.compiled_bytes();
+        assert!(
+            bytes > RULES_MAX_COMPILED_BYTES / 2 && bytes < RULES_MAX_COMPILED_BYTES,
+            "{bytes}"
+        );
+        let mut table = RuleTable::default();
+        let too_large = Err(Error::RulesTooLarge { limit: RULES_MAX_COMPILED_BYTES });
+        assert_eq!(table.check_room([&a, &b]), too_large);
+        assert_eq!(table.check_room([&a]), Ok(()));
+        table.set(a.clone());
+        assert_eq!(table.check_room([&small, &b]), too_large);
+        assert_eq!(table.check_room([&small, &a]), Ok(()));
+        table.set(a);
+        assert_eq!(table.compiled_bytes, bytes);
+        table.remove("a");
+        assert_eq!(table.check_room([&b]), Ok(()));
+        assert_eq!(table.compiled_bytes, 0);
     }
 }

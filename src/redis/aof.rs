@@ -48,16 +48,14 @@ fn is_paused() -> bool {
 
 fn write(ctx: Ctx) {
     OWED.store(false, Ordering::Relaxed);
-    let look = |ctx: Ctx| {
-        shared(&ctx, |shared| {
-            shared.with(|state| {
-                let databases: Vec<Db> = state.databases().map(|(db, _)| db).collect();
-                state.has_anything_to_save().then(|| (state.rule_document(), databases))
-            })
+    let found = shared(&ctx, |shared| {
+        shared.with(|state| {
+            let databases: Vec<Db> = state.databases().map(|(db, _)| db).collect();
+            state.has_anything_to_save().then(|| (state.rule_document(), databases))
         })
-    };
+    });
     // A server without the module reads a file that holds none of our commands.
-    let Some((document, databases)) = look(ctx) else { return };
+    let Some((document, databases)) = found else { return };
     ctx.replicate_to_aof(&[b"INVAL.RULE", b"LOAD", document.as_bytes(), b"REPLACE"]);
     for db in databases {
         ctx.select_db(db.0);

@@ -43,6 +43,7 @@ pub(super) fn missing() -> Vec<&'static str> {
         RedisModule_CallReplyType,
         RedisModule_CallReplyInteger,
         RedisModule_Replicate,
+        RedisModule_ReplicateVerbatim,
         RedisModule_GetSelectedDb,
         RedisModule_SelectDb,
         RedisModule_KeyExists,
@@ -84,6 +85,13 @@ impl Ctx {
     pub(super) fn select_db(self, db: u32) -> bool {
         let status = call!(RedisModule_SelectDb(self.0, db.cast_signed()));
         status == Some(raw::Status::Ok as c_int)
+    }
+
+    /// Runs `visit` with each database selected in turn, then selects the one it found.
+    pub(super) fn in_each_db(self, visit: impl FnMut(u32)) {
+        let selected = self.selected_db();
+        (0..).take_while(|db| self.select_db(*db)).for_each(visit);
+        self.select_db(selected);
     }
 
     /// Keys in the selected database.

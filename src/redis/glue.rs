@@ -3,22 +3,23 @@
 use std::ffi::{CString, c_int, c_long};
 
 use redis_module::raw;
+use smallvec::SmallVec;
 
 use super::api::{Ctx, bytes, call};
 use crate::commands::reply::Reply;
 use crate::domain::error::Error;
 
+/// The words of a command; those of most commands without the heap.
+pub(super) type Words<'a> = SmallVec<[&'a [u8]; 16]>;
+
 /// The words of a command, valid for the length of its callback.
 ///
 /// # Safety
 /// `argv` holds `argc` strings of the server that live as long as `'a`.
-pub(super) unsafe fn words<'a>(
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> Vec<&'a [u8]> {
+pub(super) unsafe fn words<'a>(argv: *mut *mut raw::RedisModuleString, argc: c_int) -> Words<'a> {
     let count = usize::try_from(argc).unwrap_or(0);
     if argv.is_null() || count == 0 {
-        return vec![];
+        return Words::new();
     }
     // SAFETY: the caller's contract.
     let strings = unsafe { std::slice::from_raw_parts(argv, count) };

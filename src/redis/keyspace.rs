@@ -68,12 +68,7 @@ impl Keyspace for LiveKeyspace {
     }
 
     fn scan_all(&mut self, visit: &mut dyn FnMut(Db, &[u8])) {
-        let ctx = self.ctx;
-        let selected = ctx.selected_db();
-        for db in (0..).take_while(|db| ctx.select_db(*db)) {
-            self.scan(&mut |name| visit(Db(db), name));
-        }
-        ctx.select_db(selected);
+        self.ctx.in_each_db(|db| self.scan(&mut |name| visit(Db(db), name)));
     }
 
     fn first_denied(&mut self, names: &NameList) -> Option<Denied> {
@@ -143,6 +138,10 @@ impl Keyspace for LiveKeyspace {
 
     fn replicate(&mut self, words: &[&[u8]]) {
         self.ctx.replicate(words);
+    }
+
+    fn replicate_as_it_came(&mut self) {
+        call!(RedisModule_ReplicateVerbatim(self.ctx.0));
     }
 
     fn is_obeying(&self) -> bool {

@@ -42,15 +42,16 @@ extern "C" fn on_event(
         // SAFETY: the key outlives the call; the state copies what it keeps.
         let name = unsafe { bytes(key) };
         let db = Db(ctx.selected_db());
-        if change == Change::Copied {
+        let is_copy = change == Change::Copied;
+        if is_copy {
             let in_transaction = ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_MULTI);
             shared(&ctx, |shared| {
                 shared.with(|state| state.travel.in_transaction = in_transaction)
             });
-            shared(&ctx, |shared| shared.notice(change, db, name));
+        }
+        shared(&ctx, |shared| shared.notice(change, db, name));
+        if is_copy {
             carry(ctx, db, name);
-        } else {
-            shared(&ctx, |shared| shared.notice(change, db, name));
         }
         true
     });

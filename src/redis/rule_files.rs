@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::rule::Rule;
 use crate::domain::rule_document::{DOCUMENT_MAX_BYTES, parse_all};
+use crate::domain::rule_table::RuleTable;
 
 /// Reads a file, or every `*.json` of a directory in order of name.
 ///
@@ -33,6 +34,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<Rule>, Vec<String>> {
                 errors.extend(found.into_iter().map(|why| format!("{}: {why}", file.display())))
             }
         }
+    }
+    if let Err(error) = RuleTable::default().check_room(rules.iter().map(|(rule, _)| rule)) {
+        errors.push(error.to_string());
     }
     if errors.is_empty() {
         Ok(rules.into_iter().map(|(rule, _)| rule).collect())

@@ -115,18 +115,16 @@ fn check_is_due(ctx: Ctx) -> bool {
         checks.count = checks.count.wrapping_add(1);
         checks.count
     };
-    let selected = ctx.selected_db();
     let mut differs = None;
     let mut hidden = false;
-    for db in (0..).take_while(|db| ctx.select_db(*db)) {
+    ctx.in_each_db(|db| {
         let size = ctx.db_size();
         match shared(&ctx, |shared| shared.with(|state| state.expected_size(Db(db)))) {
             Some(expected) if expected != size => differs = Some((db, expected, size)),
             Some(_) => {}
             None => hidden = true,
         }
-    }
-    ctx.select_db(selected);
+    });
     if let Some((db, expected, size)) = differs {
         log_warning(&format!(
             "inval: db{db} holds {size} keys and {expected} are known: looking for the difference"
@@ -229,10 +227,9 @@ fn log_progress(ctx: Ctx, walk: &mut Walk) {
     }
 }
 
-/// Keys in all databases; leaves the selected database as it was.
+/// Keys in all databases.
 fn count_keys(ctx: Ctx) -> u64 {
-    let selected = ctx.selected_db();
-    let keys = (0..).take_while(|db| ctx.select_db(*db)).map(|_| ctx.db_size()).sum();
-    ctx.select_db(selected);
+    let mut keys = 0;
+    ctx.in_each_db(|_| keys += ctx.db_size());
     keys
 }

@@ -25,8 +25,12 @@ fn every_match_starts_with_the_prefix(source: &[u8], name: &[u8]) -> Checked {
         }
     };
     prop_assert_eq!(pattern.source(), source);
-    prop_assert!(!pattern.is_prefix());
     let hit = pattern.matches(name);
+    let needle = pattern.needle();
+    let holds = needle.is_empty() || name.windows(needle.len()).any(|part| part == needle);
+    prop_assert!(!hit || holds, "{:?}", pattern);
+    prop_assert!(!pattern.is_prefix() || hit == name.starts_with(pattern.literal_prefix()));
+    prop_assert!(pattern.as_exact().is_none_or(|exact| hit == (name == exact)));
     prop_assert!(!hit || name.starts_with(pattern.literal_prefix()), "{:?}", pattern);
     Ok(hit)
 }

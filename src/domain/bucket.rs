@@ -1,0 +1,57 @@
+//! Ids whose names begin alike, unsorted, found by hash.
+
+use super::key_names::KeyNames;
+use super::key_table::KeyId;
+
+/// 16 bits of a name's hash.
+pub(super) type Print = u16;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bucket {
+    pub(super) prints: Vec<Print>,
+    /// In the order of `prints`.
+    pub(super) ids: Vec<KeyId>,
+}
+
+impl Bucket {
+    /// Adds an id.
+    pub(super) fn push(&mut self, id: KeyId, print: Print) {
+        if self.ids.len() == self.ids.capacity() {
+            // By halves: doubling would leave a third of all buckets' memory unused.
+            let more = self.ids.len() / 2 + 4;
+            self.ids.reserve_exact(more);
+            self.prints.reserve_exact(more);
+        }
+        self.ids.push(id);
+        self.prints.push(print);
+    }
+
+    /// Takes out the id at a place; the last one takes its place.
+    pub(super) fn swap_remove(&mut self, at: usize) {
+        self.ids.swap_remove(at);
+        self.prints.swap_remove(at);
+        if self.ids.len() < self.ids.capacity() / 4 {
+            self.ids.shrink_to(self.ids.len() * 2);
+            self.prints.shrink_to(self.ids.len() * 2);
+        }
+    }
+
+    /// Where the name is.
+    pub(super) fn find(&self, name: &[u8], print: Print, names: &KeyNames) -> Option<usize> {
+        /// Prints compared at once: what the compiler turns into two vector compares.
+        const LANES: usize = 16;
+        for (chunk, prints) in self.prints.chunks(LANES).enumerate() {
+            if !prints.iter().fold(false, |any, other| any | (*other == print)) {
+                continue;
+            }
+            for (at, _) in prints.iter().enumerate().filter(|(_, other)| **other == print) {
+                let at = chunk * LANES + at;
+                if self.ids.get(at).is_some_and(|id| names.get(*id) == name) {
+                    return Some(at);
+                }
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,161 @@
+//! The names of the live keys by id, and the stamps of plans.
+
+use super::key_table::KeyId;
+use super::name_arena::{NameArena, Place};
+use super::paged::Paged;
+
+/// A stamp that no plan has.
+const NO_PLAN: u32 = 0;
+
+/// The stamp of a slot that no key has; its place is the next such slot.
+const FREE: u32 = u32::MAX;
+
+/// The end of the list of free slots.
+const NO_SLOT: KeyId = KeyId::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    place: Place,
+    stamp: u32,
+}
+
+/// See the module. Ids are used again.
+#[derive(Clone, Debug)]
+pub(super) struct KeyNames {
+    slots: Paged<Slot>,
+    first_free: KeyId,
+    arena: NameArena,
+    plan: u32,
+}
+
+impl Default for KeyNames {
+    fn default() -> Self {
+        Self {
+            slots: Paged::default(),
+            first_free: NO_SLOT,
+            arena: NameArena::default(),
+            plan: NO_PLAN,
+        }
+    }
+}
+
+impl KeyNames {
+    /// Gives a name an id; `None` when there is room for no more names.
+    pub(super) fn add(&mut self, name: &[u8]) -> Option<KeyId> {
+        let reused = self.first_free != NO_SLOT;
+        let id = if reused { self.first_free } else { KeyId::try_from(self.slots.len()).ok()? };
+        if id == NO_SLOT {
+            return None;
+        }
+        let slot = Slot { place: self.arena.push(id, name)?, stamp: NO_PLAN };
+        match self.slots.get_mut(id as usize) {
+            Some(free) => {
+                self.first_free = free.place;
+                *free = slot;
+            }
+            None => {
+                self.slots.push(slot);
+            }
+        }
+        Some(id)
+    }
+
+    /// Forgets the name of an id; the id is free.
+    pub(super) fn remove(&mut self, id: KeyId) {
+        let Some(slot) = self.slots.get_mut(id as usize).filter(|slot| slot.stamp != FREE) else {
+            return;
+        };
+        let place = std::mem::replace(slot, Slot { place: self.first_free, stamp: FREE }).place;
+        self.first_free = id;
+        self.arena.release(place, |owner, place| {
+            if let Some(slot) = self.slots.get_mut(owner as usize) {
+                slot.place = place;
+            }
+        });
+    }
+
+    /// The name of a live id; empty for any other.
+    pub(super) fn get(&self, id: KeyId) -> &[u8] {
+        match self.slots.get(id as usize) {
+            Some(slot) if slot.stamp != FREE => self.arena.get(slot.place),
+            _ => b"",
+        }
+    }
+
+    /// All names, in the order of memory.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (KeyId, &[u8])> {
+        self.arena.iter()
+    }
+
+    /// All names that hold `needle`, as [`KeyNames::iter`] gives them.
+    pub(super) fn search(&self, needle: &[u8], visit: impl FnMut(KeyId, &[u8])) {
+        self.arena.search(needle, visit);
+    }
+
+    /// Starts a plan: from here on [`KeyNames::take`] says yes once per id.
+    pub(super) fn begin_plan(&mut self) {
+        self.plan += 1;
+        if self.plan == FREE {
+            self.plan = NO_PLAN + 1;
+            self.slots.iter_mut().filter(|slot| slot.stamp != FREE).for_each(|slot| {
+                slot.stamp = NO_PLAN;
+            });
+        }
+    }
+
+    /// Whether this plan takes the id for the first time.
+    pub(super) fn take(&mut self, id: KeyId) -> bool {
+        match self.slots.get_mut(id as usize) {
+            Some(slot) if slot.stamp != self.plan && slot.stamp != FREE => {
+                slot.stamp = self.plan;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Forgets everything but the number of the last plan.
+    pub(super) fn clear(&mut self) {
+        *self = Self { plan: self.plan, ..Self::default() };
+    }
+
+    /// Bytes held from the allocator.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.arena.held_bytes() + self.slots.len() * size_of::<Slot>()
+    }
+
+    /// The first broken invariant.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn check(&self, live: usize) -> Result<(), String> {
+        self.arena.check()?;
+        let mut named = 0;
+        for (id, name) in self.arena.iter() {
+            named += 1;
+            if !std::ptr::eq(self.get(id), name) {
+                return Err(format!("id {id} does not know its name"));
+            }
+        }
+        let mut free = 0;
+        let mut next = self.first_free;
+        while let Some(slot) = self.slots.get(next as usize) {
+            if slot.stamp != FREE || free > self.slots.len() {
+                return Err("the list of free ids is broken".to_owned());
+            }
+            free += 1;
+            next = slot.place;
+        }
+        match named == live && live + free == self.slots.len() {
+            true => Ok(()),
+            false => {
+                Err(format!("{live} live, {named} named, {free} free of {}", self.slots.len()))
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn last_plan_before_wrap(&mut self) {
+        self.plan = FREE - 1;
+    }
+}
