@@ -16,7 +16,7 @@ BENCH_OUT = $(if $(ROWS)$(KEYS)$(ROUNDS),$(TARGET)/bench,docs)
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind bench clean
+.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind bench micro structures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,12 @@ fuzz: ## feed the parsers random input (FUZZ_SECONDS=60)
 
 model: ## random histories against a naive model (SEEDS=10000)
 	INVAL_MODEL_SEEDS=$(SEEDS) cargo test --features faults --test model -- --ignored --nocapture
+
+micro: ## benchmarks of the core (ONLY=part of a name)
+	cargo bench --no-default-features --bench micro -- $(ONLY)
+
+structures: ## compare structures for names and patterns; rewrites docs/structures.md
+	cargo bench --no-default-features --bench structures
 
 valgrind: ## the unit tests under valgrind's memory checker
 	@.ci/deps.sh valgrind
