@@ -4,11 +4,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput};
-use inval::domain::key_table::KeyTable;
 use inval::domain::name::NameList;
 use inval::domain::tag_store::TagStore;
 
-use crate::support::{self, Shape, mix};
+use crate::support::{Index, Shape, mix};
 
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
@@ -31,9 +30,9 @@ fn names(criterion: &mut Criterion, shape: Shape, label: &str, size: u64) {
     let newcomers = (size / 10).min(NEWCOMERS);
     // One list in random order, so that newcomers fall between the names that are there.
     let all = shape.shuffled(0..size + newcomers);
-    let mut table = KeyTable::default();
+    let mut index = Index::default();
     for name in all.iter().take(size as usize) {
-        table.insert(name);
+        index.keys().insert(name);
     }
     // In another order than they came in: neighbours in memory are no help.
     let random = |at: usize| all.get(mix(at as u64) as usize % size as usize);
@@ -45,32 +44,28 @@ fn names(criterion: &mut Criterion, shape: Shape, label: &str, size: u64) {
     for (act, names) in [("find", &known), ("find, missing", &later)] {
         let mut turn = (0..names.len()).cycle();
         group.bench_function(id(act), |bench| {
-            bench.iter(|| table.find(turn.next().and_then(|at| names.get(at)).unwrap()));
+            bench.iter(|| index.keys().find(turn.next().and_then(|at| names.get(at)).unwrap()));
         });
     }
-    let insert = |table: &mut KeyTable, at: usize| {
-        table.insert(later.get(at).unwrap());
+    let insert = |index: &mut Index, at: usize| {
+        index.keys().insert(later.get(at).unwrap());
     };
-    let remove = |table: &mut KeyTable, at: usize| {
-        table.remove(later.get(at).unwrap());
+    let remove = |index: &mut Index, at: usize| {
+        index.keys().remove(later.get(at).unwrap());
     };
     group.bench_function(id("insert"), |bench| {
-        to_and_fro(bench, later.len(), &mut table, insert, remove);
+        to_and_fro(bench, later.len(), &mut index, insert, remove);
     });
-    (0..later.len()).for_each(|at| insert(&mut table, at));
+    (0..later.len()).for_each(|at| insert(&mut index, at));
     group.bench_function(id("remove"), |bench| {
-        to_and_fro(bench, later.len(), &mut table, remove, insert);
+        to_and_fro(bench, later.len(), &mut index, remove, insert);
     });
     if shape == Shape::Product {
         let prefixes: Vec<Vec<u8>> = (0..100).map(|at| shape.prefix(mix(at) % size)).collect();
         let mut turn = prefixes.iter().cycle();
         group.throughput(Throughput::Elements(1000));
         group.bench_function(id("walk 1,000"), |bench| {
-            bench.iter(|| {
-                let mut bytes = 0;
-                support::walk(&mut table, turn.next().unwrap(), |_, name| bytes += name.len());
-                bytes
-            });
+            bench.iter(|| index.walk(turn.next().unwrap()));
         });
     }
     group.finish();

@@ -27,11 +27,15 @@ impl Reply {
         }
     }
 
-    /// A number of a map, which RESP2 shows as a flat list.
-    pub fn field(&self, name: &str) -> Option<i64> {
+    /// A value of a map, which RESP2 shows as a flat list.
+    pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::List(items) = self else { return None };
-        let pair = items.chunks_exact(2).find(|pair| pair[0].text() == name)?;
-        pair[1].text().parse().ok()
+        items.chunks_exact(2).find(|pair| pair[0].text() == name).map(|pair| &pair[1])
+    }
+
+    /// A number of a map.
+    pub fn field(&self, name: &str) -> Option<i64> {
+        self.get(name)?.text().parse().ok()
     }
 }
 

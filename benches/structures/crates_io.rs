@@ -49,7 +49,7 @@ impl Structure for Blart {
         marked(name, true, |name| matches!(self.0.try_insert(name.into(), id), Ok(None)))
     }
 
-    fn find(&self, name: &[u8]) -> Option<u32> {
+    fn find(&mut self, name: &[u8]) -> Option<u32> {
         marked(name, true, |name| self.0.get(name).copied())
     }
 
@@ -74,7 +74,7 @@ impl Structure for FastRadix {
         self.0.insert(name, id).is_none()
     }
 
-    fn find(&self, name: &[u8]) -> Option<u32> {
+    fn find(&mut self, name: &[u8]) -> Option<u32> {
         self.0.get(name).copied()
     }
 

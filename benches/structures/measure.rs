@@ -16,7 +16,7 @@ pub trait Structure: Default {
     const NAME_BY_ID: bool;
     /// Whether the name was taken in; `false` for one that is there or that it refuses.
     fn insert(&mut self, name: &[u8], id: u32) -> bool;
-    fn find(&self, name: &[u8]) -> Option<u32>;
+    fn find(&mut self, name: &[u8]) -> Option<u32>;
     fn remove(&mut self, name: &[u8]) -> bool;
     fn walk(&mut self, prefix: &[u8], visit: impl FnMut(u32, &[u8]));
 }

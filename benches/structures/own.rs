@@ -3,29 +3,27 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use inval::domain::key_table::KeyTable;
-
 use crate::measure::Structure;
-use crate::support;
+use crate::support::Index;
 
-impl Structure for KeyTable {
+impl Structure for Index {
     const NAME: &str = "`KeyTable` (this crate)";
     const NAME_BY_ID: bool = true;
 
     fn insert(&mut self, name: &[u8], _: u32) -> bool {
-        KeyTable::insert(self, name).1
+        self.keys().insert(name).is_some_and(|(_, is_new)| is_new)
     }
 
-    fn find(&self, name: &[u8]) -> Option<u32> {
-        KeyTable::find(self, name)
+    fn find(&mut self, name: &[u8]) -> Option<u32> {
+        self.keys().find(name)
     }
 
     fn remove(&mut self, name: &[u8]) -> bool {
-        KeyTable::remove(self, name).is_some()
+        self.keys().remove(name).is_some()
     }
 
-    fn walk(&mut self, prefix: &[u8], visit: impl FnMut(u32, &[u8])) {
-        support::walk(self, prefix, visit);
+    fn walk(&mut self, prefix: &[u8], mut visit: impl FnMut(u32, &[u8])) {
+        (0..).zip(Index::walk(self, prefix).iter()).for_each(|(at, name)| visit(at, name));
     }
 }
 
@@ -37,7 +35,7 @@ impl Structure for BTreeMap<Box<[u8]>, u32> {
         BTreeMap::insert(self, name.into(), id).is_none()
     }
 
-    fn find(&self, name: &[u8]) -> Option<u32> {
+    fn find(&mut self, name: &[u8]) -> Option<u32> {
         self.get(name).copied()
     }
 

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use std::process::Command;
 
 use globset::GlobSet;
-use inval::domain::key_table::KeyTable;
 use regex::bytes::RegexSet;
 
 use crate::crates_io::{Blart, FastRadix};
@@ -13,7 +12,7 @@ use crate::measure::{self, Structure};
 use crate::patterns::{self, LazyDfa, Matcher, OneByOne};
 use crate::segments::SegmentTrie;
 use crate::sorted_runs::SortedRuns;
-use crate::support::Shape;
+use crate::support::{Index, Shape};
 
 /// Names, unless `INVAL_BENCH_NAMES` says otherwise. Only a run with this many writes the page.
 const NAMES: u64 = 1_000_000;
@@ -46,7 +45,7 @@ fn index<S: Structure>(shape: Shape, names: u64) -> Row {
 
 fn indexes(shape: Shape, names: u64) -> Vec<Row> {
     vec![
-        index::<KeyTable>(shape, names),
+        index::<Index>(shape, names),
         index::<SortedRuns>(shape, names),
         index::<BTreeMap<Box<[u8]>, u32>>(shape, names),
         index::<SegmentTrie>(shape, names),

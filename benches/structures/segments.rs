@@ -129,7 +129,7 @@ impl Structure for SegmentTrie {
         self.root.insert_below(name, id)
     }
 
-    fn find(&self, name: &[u8]) -> Option<u32> {
+    fn find(&mut self, name: &[u8]) -> Option<u32> {
         self.root.find(name)
     }
 

@@ -111,7 +111,7 @@ impl Structure for SortedRuns {
         true
     }
 
-    fn find(&self, name: &[u8]) -> Option<u32> {
+    fn find(&mut self, name: &[u8]) -> Option<u32> {
         let is_it = |id: &u32| &*self.names[*id as usize] == name;
         self.by_name.find(self.hasher.hash_one(name), is_it).copied()
     }

@@ -3,8 +3,13 @@
 
 use std::ops::Range;
 
+use inval::domain::State;
 use inval::domain::key_table::KeyTable;
-use inval::domain::name::NameList;
+use inval::domain::name::{Db, NameList};
+use inval::domain::pattern::Pattern;
+use inval::domain::plan;
+use inval::domain::request::Request;
+use inval::domain::rule::Resolved;
 
 /// What names look like. The `n`th name of a shape is always the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +87,23 @@ pub fn mix(n: u64) -> u64 {
     n ^ (n >> 31)
 }
 
-/// Calls `visit` for every name of the index that starts with `prefix`.
-pub fn walk(table: &mut KeyTable, prefix: &[u8], mut visit: impl FnMut(u32, &[u8])) {
-    table.walk(prefix, |id, name| visit(id, name));
+/// The one database that is filled.
+const DB: Db = Db(0);
+
+/// The crate's index in its place: names come and go one by one, and plans walk it.
+#[derive(Default)]
+pub struct Index(State);
+
+impl Index {
+    /// The table of names.
+    pub fn keys(&mut self) -> &mut KeyTable {
+        &mut self.0.database_mut(DB).keys
+    }
+
+    /// The names that start with `prefix`, by the only way there is: a plan, which matches each
+    /// name, marks it as taken and copies it.
+    pub fn walk(&mut self, prefix: &[u8]) -> NameList {
+        let target = Resolved::Pattern(Pattern::Prefix(prefix.into()));
+        plan::build(&mut self.0, DB, Request::for_purge(vec![target], None)).names
+    }
 }

@@ -17,9 +17,9 @@ pub mod glob;
 pub mod health;
 mod key_names;
 pub mod key_table;
+pub mod lookup;
 mod members;
 pub mod membership;
-pub mod lookup;
 #[cfg(test)]
 mod naive_glob;
 pub mod name;

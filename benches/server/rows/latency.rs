@@ -65,11 +65,7 @@ pub fn latency(scale: Scale) -> Results {
     let names: Vec<Vec<u8>> = (0..scale.keys).map(|at| item(scattered(at, scale.keys))).collect();
     let read: Vec<Vec<u8>> = (0..READ).map(|at| format!("read:{at}").into_bytes()).collect();
     [&module, &plain].iter().for_each(|server| super::fill(&mut server.connect(), &read));
-    let ask = wire::command(&[b"INVAL.PURGE", b"TAGS", b"1", b"none", b"ASYNC"], []);
-    let refusal = match module.connect().ask(&ask) {
-        Reply::Error(error) => Some(error),
-        _ => None,
-    };
+    let refusal = begin(&mut module.connect(), b"none").err();
     let mut seen: Vec<Seen> = ACTS
         .into_iter()
         .filter(|(act, _)| !matches!(act, Act::Async) || refusal.is_none())
@@ -118,8 +114,8 @@ fn observe(server: &Server, act: Act, names: &[Vec<u8>], read: &[Vec<u8>]) -> (V
             Act::Idle => thread::sleep(IDLE),
             Act::Sync => drop(connection.run("INVAL.PURGE TAGS 1 all")),
             Act::Async => {
-                connection.run("INVAL.PURGE TAGS 1 all ASYNC");
-                wait_until_gone(&mut connection, read.len(), start);
+                let job = begin(&mut connection, b"all").unwrap();
+                wait_until_gone(&mut connection, read.len(), &job, start);
             }
             Act::ScanAndUnlink => drop(scan_and_unlink(&mut connection, b"app:*")),
             Act::Unlink => drop(connection.ask(&command)),
@@ -132,11 +128,28 @@ fn observe(server: &Server, act: Act, names: &[Vec<u8>], read: &[Vec<u8>]) -> (V
     })
 }
 
-/// The server has only the keys that are read.
-fn wait_until_gone(connection: &mut Connection, left: usize, start: Instant) {
-    while size(connection) > left {
-        assert!(start.elapsed() < PATIENCE, "the job never ends");
+/// Begins to purge a tag; gives the job's id, or why the module does not do that.
+fn begin(connection: &mut Connection, tag: &[u8]) -> Result<String, String> {
+    let purge = wire::command(&[b"INVAL.PURGE", b"TAGS", b"1", tag, b"ASYNC"], []);
+    match connection.ask(&purge) {
+        Reply::Error(error) => Err(error),
+        reply => reply.get("job").map(Reply::text).ok_or_else(|| "the reply has no job".to_owned()),
+    }
+}
+
+/// Waits until the server has only the keys that are read, and the job says so too. The server
+/// is asked as seldom as an operator would: a question is a stall of its own.
+fn wait_until_gone(connection: &mut Connection, left: usize, job: &str, start: Instant) {
+    let ask = wire::command(&[b"INVAL.JOBS", job.as_bytes()], []);
+    loop {
         thread::sleep(Duration::from_millis(5));
+        let is_gone = size(connection) <= left;
+        let shown = connection.ask(&ask);
+        // A job that is over may be shown as such, or no longer.
+        if is_gone && shown.field("remaining").unwrap_or_default() == 0 {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "the job never ends: {shown:?}");
     }
 }
 
