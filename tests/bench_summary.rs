@@ -19,14 +19,16 @@ use summary::{Summary, percentile, ratios};
 
 #[test]
 fn the_median_is_the_middle_or_between_the_two_middles() {
-    let rows: [(&[f64], [f64; 3]); 4] = [
-        (&[], [0.0, 0.0, 0.0]),
-        (&[3.0], [3.0, 3.0, 3.0]),
-        (&[9.0, 1.0, 2.0], [2.0, 1.0, 9.0]),
-        (&[4.0, 1.0, 2.0, 100.0], [3.0, 1.0, 100.0]),
+    let rows: [(&[f64], [f64; 5]); 6] = [
+        (&[], [0.0, 0.0, 0.0, 0.0, 0.0]),
+        (&[3.0], [3.0, 3.0, 3.0, 3.0, 3.0]),
+        (&[9.0, 1.0, 2.0], [2.0, 1.0, 9.0, 1.0, 9.0]),
+        (&[4.0, 1.0, 2.0, 100.0], [3.0, 1.0, 100.0, 1.0, 100.0]),
+        (&[5.0, 4.0, 3.0, 2.0, 1.0], [3.0, 2.0, 4.0, 1.0, 5.0]),
+        (&[9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], [5.0, 3.0, 7.0, 1.0, 9.0]),
     ];
-    for (values, [median, min, max]) in rows {
-        assert_eq!(Summary::of(values), Summary { median, min, max }, "{values:?}");
+    for (values, [median, low, high, min, max]) in rows {
+        assert_eq!(Summary::of(values), Summary { median, low, high, min, max }, "{values:?}");
     }
 }
 

@@ -24,6 +24,7 @@ mod wire;
 use std::env;
 use std::path::PathBuf;
 
+use process::{Processor, stay_on};
 use report::Place;
 use rows::{GROUPS, Scale};
 
@@ -51,6 +52,7 @@ fn main() {
     let folder = env::var_os("BENCH_OUT").map(PathBuf::from);
     let (mut found, mut charts) = (vec![], vec![]);
     for group in GROUPS.iter().filter(|group| wanted.is_empty() || wanted.contains(&group.name)) {
+        stay_on(Processor::Last);
         let results = (group.run)(scale);
         results.rows.iter().for_each(|row| print!("{}", report::line(row)));
         found.extend(results.rows);

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, net, thread};
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::wire::{Connection, Reply};
 
@@ -13,6 +16,35 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// After the last reply the server still goes to sleep; its clock is exact only then.
 const FALL_ASLEEP: Duration = Duration::from_micros(300);
+
+/// Keeps this thread, and the threads and servers it starts from here on, to one processor, the
+/// last; or to all others, where there are others. A round on one processor costs the same each
+/// time; on two, it is chance whether the other sleeps and must be woken.
+pub fn stay_on(processor: Processor) {
+    // Those that we were given; afterwards we have fewer.
+    static ALL: OnceLock<Vec<usize>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let given = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
+        (0..CpuSet::MAX_CPU).filter(|at| given.is_set(*at)).collect()
+    });
+    let (last, others) = all.split_last().map_or((0, &[][..]), |(last, others)| (*last, others));
+    let mut set = CpuSet::new();
+    match processor {
+        Processor::Others if !others.is_empty() => others.iter().for_each(|at| set.set(*at)),
+        _ => set.set(last),
+    }
+    // Where it is forbidden the figures vary more, and are figures still.
+    if let Err(error) = sched_setaffinity(None, &set) {
+        eprintln!("not kept to one processor: {error}");
+    }
+}
+
+/// Where to run.
+#[derive(Clone, Copy)]
+pub enum Processor {
+    Last,
+    Others,
+}
 
 /// What something cost.
 #[derive(Clone, Copy, Debug, Default)]

@@ -39,7 +39,7 @@ impl Row {
         let Some(summary) = self.measured else { return "-".to_owned() };
         let digits = if summary.median < 100.0 { 2 } else { 0 };
         let spread = match summary.min < summary.max {
-            true => format!(" ({:.digits$}..{:.digits$})", summary.min, summary.max),
+            true => format!(" ({:.digits$}..{:.digits$})", summary.low, summary.high),
             false => String::new(),
         };
         format!("{:.digits$} {}{spread}", summary.median, self.unit)
@@ -50,7 +50,13 @@ impl Row {
     }
 
     fn json(&self) -> Value {
-        let summary = |summary: Summary| json!({"median": round(summary.median), "min": round(summary.min), "max": round(summary.max)});
+        let summary = |summary: Summary| {
+            let Summary { median, low, high, min, max } = summary;
+            json!({
+                "median": round(median), "quartiles": [round(low), round(high)],
+                "min": round(min), "max": round(max),
+            })
+        };
         let bar = match self.bar {
             Bar::AtMost(most) => json!({"at_most": most}),
             Bar::AtLeast(least) => json!({"at_least": least}),
@@ -159,14 +165,16 @@ fn markdown(place: &Place, rows: &[Row], charts: &[Chart]) -> String {
 }
 
 const METHOD: &str = "\
-Each ratio compares two contenders that took turns in this run, each on a server of its own with \
-the same keys. It is the median of the ratios of the single rounds, in brackets the least and the \
-largest; CPU decides, except where a bar is a time. CPU is that of all threads of the server \
-(`/proc/PID/task/*/schedstat`), wall time that of the client, which shares the machine. Keys have \
-names of 32 bytes and values of 8; \"no module\" is the same server without the module, also where \
-UNLINK stands against a purge: beside a server with the module the figure is in the last column. \
-A GET of the latency rows is due every 500 us and counts from when it was due, so a stall counts \
-for every GET it hits.";
+Each ratio compares two contenders that took turns in this run on the same keys. It is the median \
+of the ratios of the single rounds, in brackets the quartiles; CPU decides, except where a bar is a \
+time. CPU is that of all threads of the server (`/proc/PID/task/*/schedstat`), wall time that of \
+the client. Client and server share one processor, except in the latency rows: where they do not, \
+waking the other costs more than a command, and more or less of it by chance. Keys have names of 32 \
+bytes and values of 8. \"No module\" is the same server without the module. A purge stands \
+against UNLINK twice: on a server without the module, and (`-loaded`) on one with it, where UNLINK \
+too must forget names and tags. A GET of the latency rows is due every 500 us and counts from when \
+it was due, so a stall counts for every GET it hits. What the libraries of other people do, and how \
+they were set up, is in [`benches/peers`](../benches/peers/README.md).";
 
 fn table(out: &mut String, rows: &[&Row]) {
     out.push_str("| row | what | bar | measured | wall | verdict | figures |\n");

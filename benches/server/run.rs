@@ -87,6 +87,11 @@ pub struct Series {
 }
 
 impl Series {
+    /// Adds what the same contender cost in more rounds.
+    pub fn extend(&mut self, more: Self) {
+        self.costs.extend(more.costs);
+    }
+
     /// Nanoseconds of CPU a unit.
     pub fn cpu(&self) -> Vec<f64> {
         self.costs.iter().map(|cost| cost.cpu as f64 / self.units as f64).collect()

@@ -4,6 +4,9 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Summary {
     pub median: f64,
+    /// Between these lies the middle half.
+    pub low: f64,
+    pub high: f64,
     pub min: f64,
     pub max: f64,
 }
@@ -16,13 +19,18 @@ impl Summary {
         let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
             return Self::default();
         };
-        let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-        Self { median: f64::midpoint(low, high), min, max }
+        let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+        let quarter = (sorted.len() - 1) / 4;
+        let (low, high) = (sorted[quarter], sorted[sorted.len() - 1 - quarter]);
+        Self { median: f64::midpoint(below, above), low, high, min, max }
     }
 
     /// Each value times `factor`, which is positive.
     pub fn times(self, factor: f64) -> Self {
-        Self { median: self.median * factor, min: self.min * factor, max: self.max * factor }
+        let Self { median, low, high, min, max } = self;
+        let [median, low, high, min, max] =
+            [median, low, high, min, max].map(|value| value * factor);
+        Self { median, low, high, min, max }
     }
 }
 

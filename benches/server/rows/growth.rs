@@ -18,6 +18,9 @@ const MATCHES: usize = 1_000;
 struct Way {
     name: &'static str,
     needs_module: bool,
+    /// Whether it is shown how its cost grows with the matches; the others cost the same there
+    /// as one of these.
+    by_matches: bool,
     names: fn(usize) -> Vec<u8>,
     act: fn(&Server, &mut Connection, &[Vec<u8>]) -> Cost,
 }
@@ -34,6 +37,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "inval: prefix",
         needs_module: true,
+        by_matches: true,
         names: page,
         act: |server, connection, _| {
             purge(server, connection, &[b"INVAL.PURGE", b"PREFIX", b"page:0000:"])
@@ -42,6 +46,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "inval: tag",
         needs_module: true,
+        by_matches: true,
         names: page,
         act: |server, connection, names| {
             page_tags(connection, names);
@@ -51,12 +56,14 @@ const WAYS: &[Way] = &[
     Way {
         name: "inval: event, inner wildcard",
         needs_module: true,
+        by_matches: false,
         names: |at| format!("app:user:{at:018}:list").into_bytes(),
         act: |server, connection, _| purge(server, connection, &[b"INVAL.EVENT", b"lists"]),
     },
     Way {
         name: "inval: *needle*",
         needs_module: true,
+        by_matches: false,
         names: |at| format!("app:user:{at:010}:needle:deadbe").into_bytes(),
         act: |server, connection, _| {
             purge(server, connection, &[b"INVAL.PURGE", b"GLOB", b"*needle*"])
@@ -65,6 +72,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "SCAN + UNLINK",
         needs_module: false,
+        by_matches: true,
         names: page,
         act: |server, connection, _| {
             server.measure(|| {
@@ -75,6 +83,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "KEYS + DEL",
         needs_module: false,
+        by_matches: false,
         names: page,
         act: |server, connection, _| {
             server.measure(|| {
@@ -85,14 +94,21 @@ const WAYS: &[Way] = &[
     Way {
         name: "UNLINK, names known",
         needs_module: false,
+        by_matches: true,
         names: page,
         act: |server, connection, names| cost_of(server, connection, &unlink(names)).0,
     },
 ];
 
-/// What every way costs in this keyspace, which holds no matches before and after.
-fn at_size(rounds: usize, servers: [&Server; 2], others: usize, matches: usize) -> Vec<Series> {
-    let contenders = WAYS.iter().map(|way| {
+/// What ways cost in this keyspace, which holds no matches before and after.
+fn at_size<'w>(
+    ways: impl Iterator<Item = &'w Way>,
+    rounds: usize,
+    servers: [&Server; 2],
+    others: usize,
+    matches: usize,
+) -> Vec<Series> {
+    let contenders = ways.map(|way| {
         let server = servers[usize::from(!way.needs_module)];
         let names: Vec<Vec<u8>> =
             (0..matches).map(|at| (way.names)(scattered(at, matches))).collect();
@@ -119,15 +135,18 @@ pub fn growth(scale: Scale) -> Results {
         eprint!("growth, {keys} keys ");
         let others = keys - MATCHES;
         servers.iter().for_each(|server| background(server, others, item));
-        by_keyspace.push((keys, at_size(scale.rounds, servers, others, MATCHES)));
+        by_keyspace.push((keys, at_size(WAYS.iter(), scale.rounds, servers, others, MATCHES)));
         keys *= 10;
     }
     let others = size(&mut module.connect());
     let mut by_matches = vec![];
-    let mut matches = 10;
-    while matches <= scale.keys / 10 {
+    let mut matches = 100;
+    while matches <= scale.keys {
         eprint!("growth, {matches} matches ");
-        by_matches.push((matches, at_size(scale.rounds, servers, others, matches)));
+        let ways = WAYS.iter().filter(|way| way.by_matches);
+        // Half the rounds: what takes a second is exact in few.
+        let rounds = scale.rounds.div_ceil(2);
+        by_matches.push((matches, at_size(ways, rounds, servers, others, matches)));
         matches *= 10;
     }
     Results {
@@ -201,7 +220,7 @@ fn chart(
         x_label: format!("{x_label} (both axes logarithmic)"),
         y_label: "CPU time of the server",
         ticks: by_size.iter().map(|(size, _)| (*size as f64, thousands(*size))).collect(),
-        lines: WAYS.iter().map(line).collect(),
+        lines: WAYS.iter().map(line).filter(|line| !line.points.is_empty()).collect(),
     }
 }
 

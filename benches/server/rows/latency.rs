@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Results, Scale, scan_and_unlink, size, unlink};
 use crate::chart::{Chart, Line};
 use crate::names::{item, scattered};
-use crate::process::Server;
+use crate::process::{Processor, Server, stay_on};
 use crate::run::{Bar, Row, span};
 use crate::summary::{Summary, percentile};
 use crate::wire::{self, Connection, Reply};
@@ -62,6 +62,8 @@ struct Seen {
 pub fn latency(scale: Scale) -> Results {
     eprint!("latency ");
     let (module, plain) = (Server::with_module(), Server::plain());
+    // Who measures a stall must not wait for the processor of whoever stalls.
+    stay_on(Processor::Others);
     let names: Vec<Vec<u8>> = (0..scale.keys).map(|at| item(scattered(at, scale.keys))).collect();
     let read: Vec<Vec<u8>> = (0..READ).map(|at| format!("read:{at}").into_bytes()).collect();
     [&module, &plain].iter().for_each(|server| super::fill(&mut server.connect(), &read));
