@@ -138,14 +138,13 @@ impl<'a> Contender<'a> {
     }
 }
 
-/// Lets the contenders take turns, each round in the opposite order of the one before. A first
-/// round warms up and does not count.
+/// Lets the contenders take turns; each round begins with the next one, so that who goes first,
+/// or after whom, favours nobody. A first round warms up and does not count.
 pub fn alternate(rounds: usize, mut contenders: Vec<Contender>) -> Vec<Series> {
     for round in 0..=rounds {
         let mut order: Vec<&mut Contender> = contenders.iter_mut().collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
+        let first = round % order.len();
+        order.rotate_left(first);
         for contender in order {
             let cost = (contender.round)(round);
             if round > 0 {
