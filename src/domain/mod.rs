@@ -10,6 +10,7 @@ mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
+pub mod deletion;
 pub mod error;
 pub mod fence;
 mod files;
@@ -17,6 +18,7 @@ pub mod glob;
 pub mod health;
 mod key_names;
 pub mod key_table;
+mod loading;
 pub mod lookup;
 mod members;
 pub mod membership;
@@ -51,7 +53,9 @@ mod varint;
 use std::collections::{BTreeMap, BTreeSet};
 
 use database::Database;
+use deletion::Deletion;
 use fence::Fence;
+use loading::Loaded;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -89,8 +93,10 @@ pub struct State {
     pub drift: Drift,
     /// Whether the data that is or was last being loaded comes from a primary.
     loads_from_primary: bool,
-    /// Names that went by expiry while somebody deletes and wants to know.
-    expired: Option<Vec<Box<[u8]>>>,
+    /// Names of loaded keys that are not in the index yet.
+    loaded: Loaded,
+    /// What we are deleting.
+    deletion: Option<Deletion>,
 }
 
 /// How far the first walk over the keyspace has come.
@@ -145,16 +151,6 @@ impl State {
             }
         }
         self.databases.retain(|_, database| !database.keys.is_empty());
-    }
-
-    /// From here on, expired names are written down.
-    pub fn begin_deletion(&mut self) {
-        self.expired = Some(vec![]);
-    }
-
-    /// The names that expired since [`State::begin_deletion`].
-    pub fn end_deletion(&mut self) -> Vec<Box<[u8]>> {
-        self.expired.take().unwrap_or_default()
     }
 
     /// How many keys, tags and (key, tag) pairs are known, over all databases.

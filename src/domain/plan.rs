@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::State;
 use super::database::Database;
+use super::key_table::{KeyId, TOGETHER};
 use super::lookup::{self, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
@@ -39,6 +40,8 @@ pub struct Plan {
     pub targets: Vec<PlanTarget>,
     /// Each key once, in order of work.
     pub names: NameList,
+    /// For each name, its id.
+    pub ids: Vec<KeyId>,
     /// For each name, the position of the target that took it.
     pub taken_by: Vec<u32>,
     /// For each name, the position of the rule that wants it warmed.
@@ -59,6 +62,7 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
         rules: request.rules,
         targets: Vec::with_capacity(request.targets.len()),
         names: NameList::default(),
+        ids: vec![],
         taken_by: vec![],
         warm_for: vec![],
         matched: 0,
@@ -76,7 +80,10 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
         let found = lookup::find(database, &target);
         let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
-        for id in &found.ids {
+        for (at, id) in found.ids.iter().enumerate() {
+            if at % TOGETHER == 0 {
+                database.keys.touch(found.ids.get(at..).unwrap_or_default());
+            }
             if database.keys.take(*id) {
                 plan.matched += 1;
                 if request.limit.is_some_and(|limit| plan.matched > limit) {
@@ -86,6 +93,7 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
                     positions.insert(*id, plan.names.len());
                 }
                 plan.names.push(database.keys.name(*id));
+                plan.ids.push(*id);
                 plan.taken_by.push(plan.targets.len() as u32);
                 plan.warm_for.push(warm);
             } else if mixed
