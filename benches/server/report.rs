@@ -172,8 +172,9 @@ the client. Client and server share one processor, except in the latency rows: w
 waking the other costs more than a command, and more or less of it by chance. Keys have names of 32 \
 bytes and values of 8. \"No module\" is the same server without the module. A purge stands \
 against UNLINK twice: on a server without the module, and (`-loaded`) on one with it, where UNLINK \
-too must forget names and tags. A GET of the latency rows is due every 500 us and counts from when \
-it was due, so a stall counts for every GET it hits. What the libraries of other people do, and how \
+too must forget names and tags. A GET of the latency rows is sent every 500 us, whether the one \
+before was answered or not, so a stall counts for every GET it hits; `no purge` is what this machine \
+does to them by itself. What the libraries of other people do, and how \
 they were set up, is in [`benches/peers`](../benches/peers/README.md).";
 
 fn table(out: &mut String, rows: &[&Row]) {

@@ -70,6 +70,11 @@ impl Connection {
         Ok(Self { reader: BufReader::with_capacity(1 << 16, stream) })
     }
 
+    /// A second hold on the connection, for another thread to send by.
+    pub fn sender(&self) -> TcpStream {
+        self.reader.get_ref().try_clone().unwrap()
+    }
+
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) {
         self.reader.get_mut().write_all(bytes).unwrap();

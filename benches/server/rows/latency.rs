@@ -1,6 +1,8 @@
 //! What other clients feel while a million keys go.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,12 +14,9 @@ use crate::run::{Bar, Row, span};
 use crate::summary::{Summary, percentile};
 use crate::wire::{self, Connection, Reply};
 
-/// A GET is due each so often, whether the one before came back or not: a client that waits
+/// A GET is sent each so often, whether the one before came back or not: a client that waits
 /// with the server would leave out the very GETs that a stall hits.
 const INTERVAL: Duration = Duration::from_micros(500);
-
-/// A sleeping thread wakes late; the last bit of each interval is spent awake.
-const AWAKE: Duration = Duration::from_micros(150);
 
 /// How long one looks at a server that nobody purges.
 const IDLE: Duration = Duration::from_secs(2);
@@ -155,7 +154,9 @@ fn wait_until_gone(connection: &mut Connection, left: usize, job: &str, start: I
     }
 }
 
-/// Reads keys at a fixed rate; each latency counts from when its GET was due.
+/// Asks for keys at a fixed rate, and in a second thread reads the replies. Nobody waits for a
+/// reply before the next GET goes out: as many clients would, and not as one that the stall
+/// itself keeps from asking.
 fn gets(
     connection: &mut Connection,
     read: &[Vec<u8>],
@@ -166,25 +167,29 @@ fn gets(
         read.iter().map(|name| wire::command(&[b"GET", name], [])).collect();
     // The first ones of a connection are slow, and of nobody's purge.
     commands.iter().for_each(|command| drop(connection.ask(command)));
-    let mut latencies = vec![];
-    let mut due = Instant::now();
-    is_reading.store(true, Ordering::Release);
-    // GETs that fell due in a stall are sent after it, even when the act is over by then.
-    while !is_over.load(Ordering::Acquire) || due < Instant::now() {
-        let now = Instant::now();
-        if let Some(rest) = due.checked_duration_since(now).and_then(|left| left.checked_sub(AWAKE))
-        {
-            thread::sleep(rest);
+    let mut sender = connection.sender();
+    let (sent, replies) = mpsc::channel::<Instant>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            is_reading.store(true, Ordering::Release);
+            let mut due = Instant::now();
+            for command in commands.iter().cycle() {
+                if is_over.load(Ordering::Acquire) {
+                    break;
+                }
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                sent.send(Instant::now()).unwrap();
+                sender.write_all(command).unwrap();
+                due += INTERVAL;
+            }
+        });
+        let mut latencies = vec![];
+        for sent in replies {
+            connection.skip(1);
+            latencies.push(u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
-        while Instant::now() < due {
-            std::hint::spin_loop();
-        }
-        connection.send(&commands[latencies.len() % commands.len()]);
-        connection.skip(1);
-        latencies.push(u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        due += INTERVAL;
-    }
-    latencies
+        latencies
+    })
 }
 
 fn value(seen: &Seen, one_of: f64) -> u64 {

@@ -14,6 +14,9 @@ const COMMANDS: [(&str, usize, usize); 2] = [("p32", 32, 200_000), ("p1", 1, 30_
 /// luck, and lasts as long as the process.
 const STARTS: usize = 3;
 
+/// Commands that do with sets what one TAG.SET of three tags does.
+const SADDS: usize = 4;
+
 /// What part of these a round of the rows has that take many short rounds.
 const SHORT: usize = 10;
 
@@ -230,9 +233,14 @@ pub fn tag(scale: Scale) -> Vec<Row> {
     let keys = (scale.keys / 10).max(1);
     let names: Vec<Vec<u8>> = (0..keys).map(|at| item(scattered(at, keys))).collect();
     let tags: Vec<[Vec<u8>; 3]> = (0..keys).map(three_tags).collect();
-    COMMANDS
-        .into_iter()
-        .map(|(way, depth, commands)| {
+    let [pipelined, alone] = COMMANDS;
+    let ways = [
+        (pipelined, pipelined.1 * SADDS, "pipelined by 32 keys"),
+        (alone, 1, "one by one"),
+        (("p1-together", alone.1, alone.2), SADDS, "key by key, the four SADD in one packet"),
+    ];
+    ways.into_iter()
+        .map(|((way, depth, commands), sadds, shown)| {
             eprint!("tag-set-{way} ");
             let count = commands.min(keys);
             let by_module = Prepared::new(count, depth, |at, out| {
@@ -240,14 +248,17 @@ pub fn tag(scale: Scale) -> Vec<Row> {
                 wire::write(out, &[b"TAG.SET", &names[at], a, b, c]);
                 1
             });
-            let by_sets = Prepared::new(count, depth, |at, out| {
-                let (name, [a, b, c]) = (&names[at], &tags[at]);
-                for tag in [a, b, c] {
-                    wire::write(out, &[b"SADD", tag, name]);
+            let by_sets = Prepared::new(count * SADDS, sadds, |step, out| {
+                let (name, tags) = (&names[step / SADDS], &tags[step / SADDS]);
+                match tags.get(step % SADDS) {
+                    Some(tag) => wire::write(out, &[b"SADD", tag, name]),
+                    None => {
+                        let reverse = [b"tags-of:", name.as_slice()].concat();
+                        let [a, b, c] = tags;
+                        wire::write(out, &[b"SADD", &reverse, a, b, c]);
+                    }
                 }
-                let reverse = [b"tags-of:", name.as_slice()].concat();
-                wire::write(out, &[b"SADD", &reverse, a, b, c]);
-                4
+                1
             });
             let contender =
                 |name: &str, server, prepared| tag_round(name, server, prepared, &names[..count]);
@@ -258,8 +269,7 @@ pub fn tag(scale: Scale) -> Vec<Row> {
                     contender("SADD", &plain, &by_sets),
                 ],
             );
-            let what =
-                format!("TAG.SET of 3 tags / SADD to 3 sets and a reverse set, {}", way_of(depth));
+            let what = format!("TAG.SET of 3 tags / SADD to 3 sets and a reverse set, {shown}");
             Row::ratio(&format!("tag-set-{way}"), &what, Bar::AtMost(0.5), &series[0], &series[1])
         })
         .collect()
