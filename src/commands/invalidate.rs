@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::keyspace::WarmEntry;
 use super::reply::Reply;
+use super::slices;
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct Options {
     pub dry_run: bool,
     /// List the names.
     pub keys: bool,
+    /// Delete in slices, after the reply.
+    pub background: bool,
 }
 
 /// Carries a request out and answers. `start` is when its making began, in microseconds of the
@@ -39,7 +42,17 @@ pub fn invalidate(
     payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
-    let plan = look(server, request);
+    if options.background && !options.dry_run {
+        return slices::start(server, start, request, payload, options);
+    }
+    // A dry run stalls nobody with deletions, and is how one learns the number.
+    let most = if options.dry_run { u64::MAX } else { server.redis().sync_max_keys() };
+    let limit = request.limit.unwrap_or(u64::MAX);
+    let plan = look(server, request, most);
+    let planned = plan.matched.min(limit);
+    if planned > most {
+        return Err(Error::PlanTooLarge { keys: planned, limit: most });
+    }
     let resolved = server.redis().monotonic_micros();
 
     let mut outcome = Outcome::of(&plan);
@@ -52,7 +65,9 @@ pub fn invalidate(
     }
     let refused = match options.dry_run {
         true => None,
-        false => act(server, &plan, &mut outcome, payload).err(),
+        false => {
+            act(server, &plan, &mut outcome, payload).and_then(|()| hurry(server, &plan)).err()
+        }
     };
     outcome.delete_micros = server.redis().monotonic_micros().saturating_sub(resolved);
 
@@ -68,9 +83,16 @@ pub fn invalidate(
     }
 }
 
-/// Makes the plan. While the index is incomplete, asks the server itself for the names, so
-/// that no live key is missed: that costs a walk over the keyspace.
-pub fn look(server: &mut Server, request: Request) -> Plan {
+/// Makes the plan, with no more than `most` names.
+pub fn look(server: &mut Server, request: Request, most: u64) -> Plan {
+    let db = server.redis().db();
+    learn(server, &request);
+    server.state(|state| plan::build_up_to(state, db, request, most))
+}
+
+/// While the index is incomplete, asks the server itself for the names, so that no live key is
+/// missed: that costs a walk over the keyspace.
+pub(super) fn learn(server: &mut Server, request: &Request) {
     let db = server.redis().db();
     if server.state(|state| state.index.incomplete) {
         let patterns = request.targets.iter().filter_map(|(_, target)| match target {
@@ -86,10 +108,24 @@ pub fn look(server: &mut Server, request: Request) -> Plan {
             }
         }
     }
-    server.state(|state| plan::build(state, db, request))
 }
 
-fn act(
+/// Deletes the keys that a job was to delete in its time: nobody reads them after the reply.
+fn hurry(server: &mut Server, plan: &Plan) -> std::result::Result<(), String> {
+    let mut start = 0;
+    while start < plan.doomed.len() {
+        let batch = start..plan.doomed.len().min(start + UNLINK_BATCH);
+        start = batch.end;
+        server.state(|state| state.begin_deletion());
+        let deleted = server.redis().unlink(&plan.doomed, batch);
+        server.state(|state| state.end_deletion());
+        deleted?;
+    }
+    Ok(())
+}
+
+/// Deletes the keys of a plan, and queues those that are to be warmed.
+pub(super) fn act(
     server: &mut Server,
     plan: &Plan,
     outcome: &mut Outcome,

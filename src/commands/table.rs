@@ -7,6 +7,7 @@ use super::check;
 use super::event::Event;
 use super::explain::Explain;
 use super::health;
+use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
 use super::reply::Reply;
 use super::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
@@ -187,8 +188,8 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.EVENT",
         sub: None,
-        syntax: "type [json] [DRYRUN] [KEYS]",
-        summary: "Runs the rules of an event: the keys they name are gone when it replies.",
+        syntax: "type [json] [ASYNC] [DRYRUN] [KEYS]",
+        summary: "Runs the rules of an event: the keys they name are gone when it replies, or with ASYNC soon after.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",
@@ -198,13 +199,35 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.PURGE",
         sub: None,
-        syntax: "<KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] | GLOB glob | PREFIX prefix | REGEX regex> [DRYRUN] [LIMIT n] [KEYS]",
-        summary: "Deletes keys by name, tag, glob, prefix or regex.",
+        syntax: "<KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] | GLOB glob | PREFIX prefix | REGEX regex> [ASYNC] [DRYRUN] [LIMIT n] [KEYS]",
+        summary: "Deletes keys by name, tag, glob, prefix or regex; with ASYNC in slices, after the reply.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",
         key: KeyUse::None,
         run: |args, server| Purge::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.JOBS",
+        sub: None,
+        syntax: "[id | CANCEL id]",
+        summary: "What ASYNC deletes: all jobs, or one; CANCEL stops one, and the keys that are left stay.",
+        complexity: "O(N) where N is the number of jobs; CANCEL O(M) where M is the number of keys left.",
+        flags: "readonly",
+        categories: "keyspace write",
+        key: KeyUse::None,
+        run: |args, server| Jobs::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL._JOB",
+        sub: None,
+        syntax: "record [argument ...]",
+        summary: "For replication alone: what becomes of jobs.",
+        complexity: "As the command that it stands for.",
+        flags: "write",
+        categories: "admin dangerous write",
+        key: KeyUse::None,
+        run: |args, server| FollowJob::parse(args)?.run(server),
     },
     Spec {
         name: "INVAL.EXPLAIN",

@@ -10,16 +10,19 @@ mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
+pub mod doomed;
 pub mod error;
 pub mod fence;
 mod files;
 pub mod glob;
 pub mod health;
+pub mod job_record;
+pub mod jobs;
 mod key_names;
 pub mod key_table;
+pub mod lookup;
 mod members;
 pub mod membership;
-pub mod lookup;
 #[cfg(test)]
 mod naive_glob;
 pub mod name;
@@ -52,6 +55,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use database::Database;
 use fence::Fence;
+use jobs::Jobs;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -89,6 +93,8 @@ pub struct State {
     pub drift: Drift,
     /// Whether the data that is or was last being loaded comes from a primary.
     loads_from_primary: bool,
+    /// What is deleted in slices.
+    pub jobs: Jobs,
     /// Names that went by expiry while somebody deletes and wants to know.
     expired: Option<Vec<Box<[u8]>>>,
 }
@@ -177,6 +183,9 @@ impl State {
             database.check().map_err(|why| format!("db{}: {why}", db.0))?;
             if database.keys.is_empty() {
                 return Err(format!("db{} is empty and still there", db.0));
+            }
+            if let Some(slot) = database.doomed.slots().find(|slot| !self.jobs.has(*slot)) {
+                return Err(format!("db{} holds keys of job {slot}, which is none", db.0));
             }
             if database.keys.iter().any(|(_, name)| !self.fence.allows(name)) {
                 return Err(format!("db{} holds a key outside the fence", db.0));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::State;
 use super::database::Database;
+use super::key_table::{KeyId, KeyTable};
 use super::lookup::{self, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
@@ -47,65 +48,165 @@ pub struct Plan {
     pub matched: u64,
     /// Keys named outside the fence: never touched.
     pub refused: u64,
+    /// Matching keys that a job is about to delete anyway; not counted.
+    pub doomed: NameList,
+}
+
+/// The same plan as ids, for a job: names are asked for when their turn comes.
+#[derive(Clone, Debug, Default)]
+pub struct IdPlan {
+    /// Each key once, in order of work.
+    pub ids: Vec<KeyId>,
+    /// Where the ids of one rule end, and its position.
+    pub stretches: Vec<(usize, u32)>,
+    /// Keys that a later rule than their own wants warmed, which does not.
+    pub warm: HashMap<KeyId, u32>,
+    /// Keys named outside the fence: never touched.
+    pub refused: u64,
+}
+
+/// What a target comes by.
+enum Pick {
+    /// A key that no target before took.
+    Taken(KeyId),
+    /// A key of an earlier target.
+    Again(KeyId),
+    /// A key that a job is about to delete: for a plan it is gone.
+    Doomed(KeyId),
 }
 
 /// Looks a request up.
 pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
-    let mixed =
-        request.rules.iter().any(|rule| rule.warm) && request.rules.iter().any(|rule| !rule.warm);
-    let mut plan = Plan {
+    build_up_to(state, db, request, u64::MAX)
+}
+
+/// Looks a request up; copies no more than `most` names, and counts the others.
+pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Plan {
+    let mixed = is_mixed(&request.rules);
+    let limit = request.limit.unwrap_or(u64::MAX).min(most);
+    let mut names = NameList::default();
+    let (mut taken_by, mut warm_for) = (vec![], vec![]);
+    let mut positions = HashMap::new();
+    let (mut matched, mut doomed) = (0, NameList::default());
+    let refused = count_refused(state, &request);
+    let targets = pick(state, db, &request, |keys, target, rule, pick| {
+        let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
+        let warm = wants_warm.then_some(rule as u32);
+        match pick {
+            Pick::Taken(id) => {
+                matched += 1;
+                if matched > limit {
+                    return;
+                }
+                if mixed {
+                    positions.insert(id, names.len());
+                }
+                names.push(keys.name(id));
+                taken_by.push(target);
+                warm_for.push(warm);
+            }
+            Pick::Again(id) if mixed && wants_warm => {
+                // An earlier rule took the key and does not warm; this one does.
+                if let Some(slot) = positions.get(&id).and_then(|at| warm_for.get_mut(*at)) {
+                    *slot = slot.or(warm);
+                }
+            }
+            Pick::Again(_) => {}
+            Pick::Doomed(id) if (doomed.len() as u64) < most => doomed.push(keys.name(id)),
+            Pick::Doomed(_) => {}
+        }
+    });
+    Plan {
         origin: request.origin,
         db,
         rules: request.rules,
-        targets: Vec::with_capacity(request.targets.len()),
-        names: NameList::default(),
-        taken_by: vec![],
-        warm_for: vec![],
-        matched: 0,
-        refused: 0,
-    };
+        targets,
+        names,
+        taken_by,
+        warm_for,
+        matched,
+        refused,
+        doomed,
+    }
+}
+
+/// Looks a request up for a job. `allows` is asked of every name when there is a bound beside
+/// our own.
+pub fn ids(
+    state: &mut State,
+    db: Db,
+    request: &Request,
+    allows: Option<&dyn Fn(&[u8]) -> bool>,
+) -> IdPlan {
+    let mixed = is_mixed(&request.rules);
+    let mut plan = IdPlan { refused: count_refused(state, request), ..IdPlan::default() };
+    pick(state, db, request, |keys, _, rule, pick| match pick {
+        Pick::Taken(id) => {
+            if allows.is_some_and(|allows| !allows(keys.name(id))) {
+                return;
+            }
+            plan.ids.push(id);
+            let end = plan.ids.len();
+            match plan.stretches.last_mut().filter(|(_, last)| *last == rule as u32) {
+                Some(stretch) => stretch.0 = end,
+                None => plan.stretches.push((end, rule as u32)),
+            }
+        }
+        Pick::Again(id) if mixed && request.rules.get(rule).is_some_and(|rule| rule.warm) => {
+            plan.warm.entry(id).or_insert(rule as u32);
+        }
+        Pick::Again(_) | Pick::Doomed(_) => {}
+    });
+    plan
+}
+
+fn is_mixed(rules: &[PlanRule]) -> bool {
+    rules.iter().any(|rule| rule.warm) && rules.iter().any(|rule| !rule.warm)
+}
+
+fn count_refused(state: &State, request: &Request) -> u64 {
     let outside =
         |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
-    plan.refused = request.targets.iter().filter(|(_, target)| outside(target)).count() as u64;
+    request.targets.iter().filter(|(_, target)| outside(target)).count() as u64
+}
 
+/// Finds the keys of each target; `visit` is told of them with the positions of the target and
+/// its rule.
+fn pick(
+    state: &mut State,
+    db: Db,
+    request: &Request,
+    mut visit: impl FnMut(&KeyTable, u32, usize, Pick),
+) -> Vec<PlanTarget> {
     let mut nothing = Database::default();
     let database = state.known_database_mut(db).unwrap_or(&mut nothing);
     database.keys.begin_plan();
-    let mut positions = HashMap::new();
-    for (rule, target) in request.targets {
-        let found = lookup::find(database, &target);
-        let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
-        let warm = wants_warm.then_some(rule as u32);
-        for id in &found.ids {
-            if database.keys.take(*id) {
-                plan.matched += 1;
-                if request.limit.is_some_and(|limit| plan.matched > limit) {
-                    continue;
-                }
-                if mixed {
-                    positions.insert(*id, plan.names.len());
-                }
-                plan.names.push(database.keys.name(*id));
-                plan.taken_by.push(plan.targets.len() as u32);
-                plan.warm_for.push(warm);
-            } else if mixed
-                && wants_warm
-                && let Some(slot) = positions.get(id).and_then(|at| plan.warm_for.get_mut(*at))
-            {
-                // An earlier rule took the key and does not warm; this one does.
-                *slot = slot.or(warm);
-            }
+    let mut targets = Vec::with_capacity(request.targets.len());
+    for (rule, target) in &request.targets {
+        let found = lookup::find(database, target);
+        let at = targets.len() as u32;
+        let mut matches = found.ids.len() as u64;
+        for id in found.ids {
+            let pick = if database.keys.take(id) {
+                Pick::Taken(id)
+            } else if database.is_live(id) {
+                Pick::Again(id)
+            } else {
+                matches -= 1;
+                Pick::Doomed(id)
+            };
+            visit(&database.keys, at, *rule, pick);
         }
-        plan.targets.push(PlanTarget {
-            rule,
+        targets.push(PlanTarget {
+            rule: *rule,
             kind: target.kind(),
             text: target.text(),
             strategy: found.strategy,
             candidates: found.candidates,
-            matches: found.ids.len() as u64,
+            matches,
         });
     }
-    plan
+    targets
 }
 
 #[cfg(test)]

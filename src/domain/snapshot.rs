@@ -1,6 +1,6 @@
 //! The state as bytes, for the server's own snapshots: rules, files and tags.
 //!
-//! # Format, version 1
+//! # Format, versions 1 and 2
 //!
 //! A sequence of chunks, each `kind (1 byte) | body | CRC-32 of kind and body (4 bytes, little
 //! endian)`:
@@ -11,10 +11,13 @@
 //! | `R` | a rule document (JSON) |
 //! | `F` | JSON object: name of a rule read from a file -> digest of what was read |
 //! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
+//! | `J` | version 2: database (varint), then a record of [`super::job_record`], word by word |
 //! | `E` | number of chunks before it (varint); last, once |
 //!
 //! Names are a length (varint, LEB128) and bytes. Only keys that carry tags are written; key
 //! names are in the server's own part of the snapshot.
+//!
+//! Version 2 is written when there has been a job, so that older modules read what they can.
 //!
 //! A reader refuses what it does not know: another version, another kind, a checksum that
 //! differs, a missing end. It changes nothing before the end has been read.
@@ -22,13 +25,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::State;
+use super::job_record;
 use super::name::Db;
 use super::rule::Rule;
 use super::rule_document::{parse_all, to_json};
 use super::varint::{read_name, read_number, write_name, write_number};
 
-/// What is written; readers take it and all before it.
-pub const VERSION: u8 = 1;
+/// The newest version; readers take it and all before it.
+pub const VERSION: u8 = 2;
+
+/// The version without jobs.
+const VERSION_WITHOUT_JOBS: u8 = 1;
 
 const MAGIC: &[u8] = b"INVAL";
 
@@ -55,6 +62,7 @@ pub struct Snapshot {
     /// What was read from files.
     pub files: FileDigests,
     tags: Vec<Vec<u8>>,
+    jobs: Vec<Vec<u8>>,
 }
 
 impl Snapshot {
@@ -63,6 +71,13 @@ impl Snapshot {
         for body in &self.tags {
             // Each body was read once without an error when it came.
             let _ = read_tags(body, &mut visit);
+        }
+    }
+
+    /// The records of jobs, in order.
+    pub fn for_each_job_record(&self, mut visit: impl FnMut(Db, &[&[u8]])) {
+        for (db, words) in self.jobs.iter().filter_map(|body| read_record(body)) {
+            visit(db, &words);
         }
     }
 }
@@ -82,7 +97,8 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
         send(kind, body);
         count += 1;
     };
-    put(b'H', &[MAGIC, &[VERSION]].concat());
+    let version = if state.jobs.last > 0 { VERSION } else { VERSION_WITHOUT_JOBS };
+    put(b'H', &[MAGIC, &[version]].concat());
     let rules: Vec<&Rule> = state.rules.iter().collect();
     for some in rules.chunks(CHUNK_RULES) {
         put(b'R', to_json(some.iter().copied()).as_bytes());
@@ -122,6 +138,12 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
             put(b'T', &body);
         }
     }
+    job_record::all(state, |db, words| {
+        let mut body = vec![];
+        write_number(u64::from(db.0), &mut body);
+        words.iter().for_each(|word| write_name(word, &mut body));
+        put(b'J', &body);
+    });
     let mut end = vec![];
     write_number(count, &mut end);
     send(b'E', &end);
@@ -145,7 +167,7 @@ impl Decoder {
         let (kind, body) = open(chunk).map_err(told)?;
         match (kind, at) {
             (b'H', 0) => match body.strip_prefix(MAGIC) {
-                Some([VERSION]) => {}
+                Some([1..=VERSION]) => {}
                 Some([version]) => {
                     return Err(format!(
                         "the snapshot has format version {version}, this module reads {VERSION}; load a newer module"
@@ -170,6 +192,13 @@ impl Decoder {
                 read_tags(body, &mut |_, _, _| {})
                     .ok_or_else(|| told("the tags end too early".to_owned()))?;
                 self.snapshot.tags.push(body.to_vec());
+            }
+            (b'J', _) => {
+                // Tried on a state of its own: a record that cannot be read refuses them all.
+                read_record(body)
+                    .and_then(|(db, words)| State::default().follow(db, &words, 0))
+                    .ok_or_else(|| told("a record of a job cannot be read".to_owned()))?;
+                self.snapshot.jobs.push(body.to_vec());
             }
             (b'E', _) => {
                 let mut rest = body;
@@ -217,6 +246,17 @@ fn read_tags(body: &[u8], visit: &mut impl FnMut(Db, &[u8], &[&[u8]])) -> Option
         visit(db, key, &tags);
     }
     Some(())
+}
+
+/// A record of a job, with the database to select.
+fn read_record(body: &[u8]) -> Option<(Db, Vec<&[u8]>)> {
+    let mut rest = body;
+    let db = Db(u32::try_from(read_number(&mut rest)?).ok()?);
+    let mut words = vec![];
+    while !rest.is_empty() {
+        words.push(read_name(&mut rest)?);
+    }
+    Some((db, words))
 }
 
 #[cfg(test)]
@@ -319,13 +359,13 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_by_name() {
-        let mut header = b"HINVAL\x02".to_vec();
+        let mut header = b"HINVAL\x03".to_vec();
         let sum = crc32fast::hash(&header);
         header.extend_from_slice(&sum.to_le_bytes());
         let error = Decoder::default().feed(&header).unwrap_err();
         assert_eq!(
             error,
-            "the snapshot has format version 2, this module reads 1; load a newer module"
+            "the snapshot has format version 3, this module reads 2; load a newer module"
         );
     }
 
@@ -346,7 +386,7 @@ mod tests {
     proptest! {
         /// The checksum is made to hold, so that the bodies themselves are tried.
         #[test]
-        fn any_body_is_read_or_refused(kind in prop::sample::select(&b"HRFTEX"[..]), body in prop::collection::vec(any::<u8>(), 0..40)) {
+        fn any_body_is_read_or_refused(kind in prop::sample::select(&b"HRFTJEX"[..]), body in prop::collection::vec(any::<u8>(), 0..40)) {
             let mut decoder = Decoder::default();
             decoder.feed(&chunks(&State::default())[0]).unwrap();
             let mut chunk = vec![kind];

@@ -66,7 +66,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         true => (progress.scanned * 100 / progress.expected.max(1)).min(99),
         false => 100,
     };
-    let fields: [(&CStr, u64); 11] = [
+    let fields: [(&CStr, u64); 13] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
@@ -78,6 +78,8 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"passes", state.drift.passes),
         (c"drift_missed", state.drift.missed),
         (c"drift_dead", state.drift.dead),
+        (c"jobs", state.jobs.len() as u64),
+        (c"jobs_remaining", state.doomed_keys()),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
 }

@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use redis_module::raw;
 
-use super::api::{Ctx, Str, bytes, call, errno};
+use super::api::{Ctx, Str, bytes, call, errno, is_paused};
 use super::config;
 use super::guard::guarded;
+use super::notifications;
+use super::slices;
 use crate::commands::keyspace::{Denied, Keyspace, WarmEntry};
 use crate::domain::name::{Db, NameList};
 
@@ -48,6 +50,10 @@ impl LiveKeyspace {
 impl Keyspace for LiveKeyspace {
     fn db(&self) -> Db {
         Db(self.ctx.selected_db())
+    }
+
+    fn select(&mut self, db: Db) {
+        self.ctx.select_db(db.0);
     }
 
     fn exists(&mut self, name: &[u8]) -> bool {
@@ -107,6 +113,19 @@ impl Keyspace for LiveKeyspace {
         at.map(|at| Denied { user: shown, at })
     }
 
+    fn may_delete_all(&mut self) -> bool {
+        if self.is_obeying() || !self.has_user() {
+            return true;
+        }
+        let name = call!(RedisModule_GetCurrentUserName(self.ctx.0)).filter(|name| !name.is_null());
+        let Some(name) = name else { return false };
+        let words = [self.ctx.string(b"GETUSER"), Str::owned(self.ctx, name)];
+        let Ok(user) = self.ctx.call(c"ACL", c"", &words) else { return false };
+        let keys = (0..).step_by(2).map_while(|at| Some((user.element(at)?, at + 1)));
+        let keys = keys.into_iter().find(|(field, _)| field == "keys");
+        keys.and_then(|(_, at)| user.element(at)).as_deref() == Some("~*")
+    }
+
     fn warm(&mut self, entry: &WarmEntry) -> Result<(), String> {
         let max = self.warm_max().to_string();
         let db = self.ctx.selected_db().to_string();
@@ -142,6 +161,22 @@ impl Keyspace for LiveKeyspace {
 
     fn replicate_as_it_came(&mut self) {
         call!(RedisModule_ReplicateVerbatim(self.ctx.0));
+    }
+
+    fn may_write(&self) -> bool {
+        let ctx = self.ctx;
+        ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_MASTER)
+            && !ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_LOADING)
+            && !is_paused()
+    }
+
+    fn begin_slices(&mut self) {
+        notifications::hear_overwrites(self.ctx);
+        slices::start_if_needed(self.ctx);
+    }
+
+    fn sync_max_keys(&self) -> u64 {
+        config::SYNC_MAX_KEYS.load(Ordering::Relaxed).unsigned_abs()
     }
 
     fn is_obeying(&self) -> bool {
