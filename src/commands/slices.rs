@@ -182,3 +182,6 @@ pub(super) fn end(server: &mut Server, id: u64, stage: Stage) {
         replicate(server, &job_record::end(id, stage, report.deleted));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -430,3 +430,6 @@ pub(super) fn rule_number(rule: u32) -> u64 {
 pub(super) fn rule_of_number(number: u64) -> u32 {
     number.checked_sub(1).and_then(|rule| u32::try_from(rule).ok()).unwrap_or(NO_RULE)
 }
+
+#[cfg(test)]
+mod tests;
