@@ -134,7 +134,7 @@ impl KeyNames {
     /// The job that is about to delete the id.
     pub(super) fn doom_of(&self, id: KeyId) -> Option<u8> {
         let stamp = self.slots.get(id as usize)?.stamp;
-        (DOOMED..FREE).contains(&stamp).then_some((stamp - DOOMED) as u8)
+        (DOOMED..FREE).contains(&stamp).then(|| (stamp - DOOMED) as u8)
     }
 
     /// Takes the mark of [`KeyNames::doom`] off; gives the job.

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{Head, Stage};
+use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::job_record;
+use crate::domain::name::Db;
 use crate::domain::plan;
-use crate::domain::request::Request;
+use crate::domain::request::{Origin, Request};
 use crate::domain::rule::Resolved;
 use crate::domain::snapshot::{Decoder, encode};
 use crate::domain::travel::Announced;
@@ -17,7 +19,6 @@ use crate::domain::travel::Announced;
 #[derive(Clone, Debug)]
 enum Step {
     Write(u32, u8),
-    Append(u32, u8),
     Delete(u32, u8),
     Rename(u32, u8, u8),
     Copy(u32, u8, u8),
@@ -36,7 +37,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (db, key, tag) = (0..2_u32, 0..8_u8, 0..3_u8);
     let step = prop_oneof![
         6 => (db.clone(), key.clone()).prop_map(|(db, key)| Step::Write(db, key)),
-        1 => (db.clone(), key.clone()).prop_map(|(db, key)| Step::Append(db, key)),
         2 => (db.clone(), key.clone()).prop_map(|(db, key)| Step::Delete(db, key)),
         2 => (db.clone(), key.clone(), key.clone()).prop_map(|(db, a, b)| Step::Rename(db, a, b)),
         2 => (db.clone(), key.clone(), key.clone()).prop_map(|(db, a, b)| Step::Copy(db, a, b)),
@@ -119,7 +119,6 @@ impl World {
                     self.tell(&[(Created, (db, key)), (Overwritten, (db, key))]);
                 }
             },
-            Step::Append(..) => {}
             Step::Delete(db, key) => {
                 if keys.remove(&(db, key)).is_some() {
                     self.tell(&[(Deleted, (db, key))]);
