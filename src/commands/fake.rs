@@ -21,6 +21,8 @@ pub struct Fake {
     /// Names per UNLINK call.
     pub unlinked: Vec<Vec<String>>,
     pub replicated: Vec<String>,
+    /// The last of them, word by word.
+    pub last_replicated: Vec<Vec<u8>>,
     pub warmed: Vec<String>,
     pub warm_max: u64,
     pub refuses: Option<&'static str>,
@@ -163,6 +165,7 @@ impl Keyspace for Port<'_> {
     }
 
     fn replicate(&mut self, words: &[&[u8]]) {
+        self.fake.last_replicated = words.iter().map(|word| word.to_vec()).collect();
         self.fake.replicated.push(
             words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" "),
         );

@@ -302,14 +302,17 @@ impl State {
         plan.taken_by.clear();
         plan.warm_for.clear();
         work.outcome.gone = None;
+        let mut ids = vec![];
         for (db, database) in &mut self.databases {
             plan.db = *db;
             while plan.names.len() < most
                 && let Some(next) = database.doomed.next(slot)
             {
-                if database.keys.doom_of(next.id) != Some(slot) {
+                // Twice in the queue is an id that was used again for a key that was renamed.
+                if database.keys.doom_of(next.id) != Some(slot) || ids.contains(&next.id) {
                     continue;
                 }
+                ids.push(next.id);
                 plan.names.push(database.keys.name(next.id));
                 plan.taken_by.push(next.rule);
                 let warms =
