@@ -14,6 +14,7 @@ pub mod purge;
 pub mod reply;
 pub mod rule;
 pub mod slices;
+pub mod spec;
 pub mod stats;
 pub mod syntax;
 pub mod table;

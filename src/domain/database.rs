@@ -2,6 +2,8 @@
 //!
 //! Always true: only live keys carry tags; the doomed are counted right.
 
+use std::collections::HashMap;
+
 use super::doomed::{Doomed, JobSlot};
 use super::key_table::{KeyId, KeyTable};
 use super::tag_store::{TagId, TagStore};
@@ -99,6 +101,19 @@ impl Database {
             self.doomed.push(job, id, rule);
         }
         new
+    }
+
+    /// Has a job delete the keys of a plan; gives how many.
+    pub(super) fn doom_all(
+        &mut self,
+        job: JobSlot,
+        ids: Vec<KeyId>,
+        stretches: &[(usize, u32)],
+        warm: HashMap<KeyId, u32>,
+    ) -> u64 {
+        let count = ids.iter().filter(|id| self.keys.doom(**id, job)).count() as u64;
+        self.doomed.push_all(job, ids, count, stretches, warm);
+        count
     }
 
     /// No job deletes the key; false when none would have.

@@ -111,10 +111,29 @@ impl Doomed {
         }
     }
 
-    /// Keys that another rule than their own wants warmed.
-    pub(super) fn warm(&mut self, job: JobSlot, warm: HashMap<KeyId, u32>) {
-        if let Some(queue) = self.queue(job) {
-            queue.warm = warm;
+    /// The keys of a plan, of which `count` were just marked.
+    pub(super) fn push_all(
+        &mut self,
+        job: JobSlot,
+        ids: Vec<KeyId>,
+        count: u64,
+        stretches: &[(usize, u32)],
+        warm: HashMap<KeyId, u32>,
+    ) {
+        if count == 0 {
+            return;
+        }
+        if self.queue(job).is_none() {
+            self.queues.push(Queue::of(job));
+        }
+        let Some(queue) = self.queue(job) else { return };
+        queue.left += count;
+        queue.warm = warm;
+        let before = queue.ids.len();
+        queue.stretches.extend(stretches.iter().map(|(end, rule)| (before + end, *rule)));
+        match before {
+            0 => queue.ids = ids,
+            _ => queue.ids.extend(ids),
         }
     }
 
@@ -194,11 +213,10 @@ mod tests {
     #[test]
     fn keys_come_in_order_with_their_rules_and_can_be_given_back() {
         let mut doomed = Doomed::default();
-        for (id, rule) in [(10, 0), (11, 0), (12, 2), (13, NO_RULE)] {
-            doomed.push(7, id, rule);
-        }
+        let warm = HashMap::from([(11, 2)]);
+        doomed.push_all(7, vec![10, 11, 12], 3, &[(2, 0), (3, 2)], warm);
+        doomed.push(7, 13, NO_RULE);
         doomed.push(1, 99, 0);
-        doomed.warm(7, HashMap::from([(11, 2)]));
         let waiting = doomed.waiting(7);
         let rows: Vec<_> = waiting.iter().map(|next| (next.id, next.rule, next.warm)).collect();
         let all = [(10, 0, None), (11, 0, Some(2)), (12, 2, None), (13, NO_RULE, None)];

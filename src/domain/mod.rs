@@ -17,6 +17,7 @@ mod files;
 pub mod glob;
 pub mod health;
 pub mod job_record;
+mod job_work;
 pub mod jobs;
 mod key_names;
 pub mod key_table;
