@@ -331,19 +331,8 @@ fn a_plan_that_is_too_large_names_the_ways_out() {
     let mut client = server.client();
     fill(&mut client, 20);
     client.run("INVAL.RULE ADD r ON e KEYS 1 k:*");
-    assert_eq!(
-        text(
-            &client
-                .run("CONFIG GET inval.sync-max-keys")
-                .clone()
-                .into_map_iter()
-                .unwrap()
-                .next()
-                .unwrap()
-                .1
-        ),
-        "1000000"
-    );
+    let config = client.run("CONFIG GET inval.sync-max-keys");
+    assert_eq!(text(field(&config, "inval.sync-max-keys")), "1000000");
     client.run("CONFIG SET inval.sync-max-keys 19");
     for line in ["INVAL.EVENT e", "INVAL.PURGE TAGS 1 t", "INVAL.PURGE GLOB k:* KEYS"] {
         let error = client.error(line);

@@ -12,7 +12,6 @@ use super::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, Switch
 use super::stats::Stats;
 use super::tags::{CardTag, CarryTags, Edit, EditTags, GetTags, KeysOfTags, ListTags};
 use crate::domain::error::Result;
-use crate::server::Server;
 
 pub use super::spec::{KeyUse, Spec};
 
