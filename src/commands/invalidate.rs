@@ -47,9 +47,12 @@ pub fn invalidate(
     }
     // A dry run stalls nobody with deletions, and is how one learns the number.
     let most = if options.dry_run { u64::MAX } else { server.redis().sync_max_keys() };
-    let limit = request.limit.unwrap_or(u64::MAX);
+    let limit = request.limit;
     let plan = look(server, request, most);
-    let planned = plan.matched.min(limit);
+    // Who limits a purge does not ask for all keys to be gone.
+    let hurries = limit.is_none() && !options.dry_run;
+    let planned =
+        plan.matched.min(limit.unwrap_or(u64::MAX)) + if hurries { plan.doomed_count } else { 0 };
     if planned > most {
         return Err(Error::PlanTooLarge { keys: planned, limit: most });
     }
@@ -63,12 +66,13 @@ pub fn invalidate(
         let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
         return Err(Error::NoPermission { user: denied.user, key });
     }
-    let refused = match options.dry_run {
+    let mut refused = match options.dry_run {
         true => None,
-        false => {
-            act(server, &plan, &mut outcome, payload).and_then(|()| hurry(server, &plan)).err()
-        }
+        false => act(server, &plan, &mut outcome, payload).err(),
     };
+    if hurries && refused.is_none() {
+        refused = hurry(server, &plan).err();
+    }
     outcome.delete_micros = server.redis().monotonic_micros().saturating_sub(resolved);
 
     let now_ms = server.redis().now_ms();

@@ -35,6 +35,7 @@ impl State {
             matched: 0,
             refused: 0,
             doomed: NameList::default(),
+            doomed_count: 0,
         };
         let outcome = Outcome::of(&plan);
         let work = Some(Work { id, plan, outcome, payload: head.payload.clone() });

@@ -48,8 +48,10 @@ pub struct Plan {
     pub matched: u64,
     /// Keys named outside the fence: never touched.
     pub refused: u64,
-    /// Matching keys that a job is about to delete anyway; not counted.
+    /// Matching keys that a job is about to delete anyway; not among those that matched.
     pub doomed: NameList,
+    /// How many they are.
+    pub doomed_count: u64,
 }
 
 /// The same plan as ids, for a job: names are asked for when their turn comes.
@@ -87,7 +89,7 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
     let mut names = NameList::default();
     let (mut taken_by, mut warm_for) = (vec![], vec![]);
     let mut positions = HashMap::new();
-    let (mut matched, mut doomed) = (0, NameList::default());
+    let (mut matched, mut doomed, mut doomed_count) = (0, NameList::default(), 0);
     let refused = count_refused(state, &request);
     let targets = pick(state, db, &request, |keys, target, rule, pick| {
         let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
@@ -112,8 +114,12 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
                 }
             }
             Pick::Again(_) => {}
-            Pick::Doomed(id) if (doomed.len() as u64) < most => doomed.push(keys.name(id)),
-            Pick::Doomed(_) => {}
+            Pick::Doomed(id) => {
+                doomed_count += 1;
+                if doomed_count <= most {
+                    doomed.push(keys.name(id));
+                }
+            }
         }
     });
     Plan {
@@ -127,6 +133,7 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
         matched,
         refused,
         doomed,
+        doomed_count,
     }
 }
 

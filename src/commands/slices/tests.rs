@@ -104,6 +104,9 @@ fn a_synchronous_purge_deletes_what_waits_at_once() {
     assert_eq!((reply.int("matched"), world.keys()), (0, vec!["c".to_owned()]));
     assert_eq!(counts(&job(&mut world, 1)), [3, 2, 0, 1]);
     world.run("INVAL.PURGE KEYS 1 c DRYRUN").unwrap();
+    world.run("INVAL.PURGE KEYS 1 c LIMIT 1").unwrap();
+    world.fake.sync_max_keys = Some(0);
+    assert!(world.run("INVAL.PURGE KEYS 1 c").unwrap_err().starts_with("ERR the plan has 1 keys"));
     assert_eq!(world.keys(), ["c"]);
     assert!(!world.slice(1000));
     assert_eq!(counts(&job(&mut world, 1)), [3, 3, 0, 0]);
