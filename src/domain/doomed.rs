@@ -6,7 +6,7 @@
 //! Always true: `left` of a queue is the number of keys that its job has marked; a queue
 //! exists while its job does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::key_table::KeyId;
 
@@ -35,6 +35,8 @@ struct Queue {
     stretch: usize,
     /// Keys that another rule than their own wants warmed.
     warm: HashMap<KeyId, u32>,
+    /// Keys without a rule. Their ids may be those of keys before, which had one.
+    moved: HashSet<KeyId>,
     left: u64,
 }
 
@@ -47,12 +49,16 @@ impl Queue {
             stretches: vec![],
             stretch: 0,
             warm: HashMap::new(),
+            moved: HashSet::new(),
             left: 0,
         }
     }
 
     fn push(&mut self, id: KeyId, rule: u32) {
         self.ids.push(id);
+        if rule == NO_RULE {
+            self.moved.insert(id);
+        }
         let end = self.ids.len();
         match self.stretches.last_mut().filter(|(_, last)| *last == rule) {
             Some(stretch) => stretch.0 = end,
@@ -60,7 +66,14 @@ impl Queue {
         }
     }
 
-    /// The rule of the id at `next`.
+    fn tell(&self, id: KeyId, rule: u32) -> Next {
+        match self.moved.contains(&id) {
+            true => Next { id, rule: NO_RULE, warm: None },
+            false => Next { id, rule, warm: self.warm.get(&id).copied() },
+        }
+    }
+
+    /// The rule of the place `next`.
     fn rule(&mut self) -> u32 {
         while self.stretches.get(self.stretch).is_some_and(|(end, _)| *end <= self.next) {
             self.stretch += 1;
@@ -150,7 +163,7 @@ impl Doomed {
         let id = *queue.ids.get(queue.next)?;
         let rule = queue.rule();
         queue.next += 1;
-        Some(Next { id, rule, warm: queue.warm.get(&id).copied() })
+        Some(queue.tell(id, rule))
     }
 
     /// Takes the last `count` ids back that were given out.
@@ -169,7 +182,7 @@ impl Doomed {
         for (at, id) in queue.ids.iter().enumerate().skip(queue.next) {
             while stretches.next_if(|(end, _)| *end <= at).is_some() {}
             let rule = stretches.peek().map_or(NO_RULE, |(_, rule)| *rule);
-            waiting.push(Next { id: *id, rule, warm: queue.warm.get(id).copied() });
+            waiting.push(queue.tell(*id, rule));
         }
         waiting
     }
@@ -216,22 +229,26 @@ mod tests {
         let warm = HashMap::from([(11, 2)]);
         doomed.push_all(7, vec![10, 11, 12], 3, &[(2, 0), (3, 2)], warm);
         doomed.push(7, 13, NO_RULE);
+        // The key that had the id went; another has it now.
+        doomed.forget_one(7);
+        doomed.push(7, 10, NO_RULE);
         doomed.push(1, 99, 0);
         let waiting = doomed.waiting(7);
         let rows: Vec<_> = waiting.iter().map(|next| (next.id, next.rule, next.warm)).collect();
-        let all = [(10, 0, None), (11, 0, Some(2)), (12, 2, None), (13, NO_RULE, None)];
+        let moved = |id| (id, NO_RULE, None);
+        let all = [moved(10), (11, 0, Some(2)), (12, 2, None), moved(13), moved(10)];
         assert_eq!(rows, all);
         for round in 0..2 {
             let given: Vec<Next> = std::iter::from_fn(|| doomed.next(7)).collect();
             assert_eq!(given, waiting, "round {round}");
-            doomed.back(7, 4);
+            doomed.back(7, 5);
         }
         doomed.next(7);
         doomed.back(7, 0);
         assert_eq!(doomed.waiting(7), waiting[1..]);
         doomed.forget_one(7);
         assert_eq!((doomed.left(7), doomed.left(1), doomed.left(3)), (3, 1, 0));
-        assert_eq!(doomed.end(7), [10, 11, 12, 13]);
+        assert_eq!(doomed.end(7), [10, 11, 12, 13, 10]);
         assert!(doomed.is_any());
         doomed.forget_one(1);
         assert!(doomed.end(1).is_empty());
