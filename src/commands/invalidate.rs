@@ -120,7 +120,9 @@ fn hurry(server: &mut Server, plan: &Plan) -> std::result::Result<(), String> {
     while start < plan.doomed.len() {
         let batch = start..plan.doomed.len().min(start + UNLINK_BATCH);
         start = batch.end;
-        server.state(|state| state.begin_deletion());
+        server.state(|state| {
+            state.begin_deletion(plan.db, &plan.doomed, &plan.doomed_ids, batch.clone());
+        });
         let deleted = server.redis().unlink(&plan.doomed, batch);
         server.state(|state| state.end_deletion());
         deleted?;
@@ -139,7 +141,9 @@ pub(super) fn act(
     while start < plan.names.len() {
         let batch = start..plan.names.len().min(start + UNLINK_BATCH);
         start = batch.end;
-        server.state(|state| state.begin_deletion());
+        server.state(|state| {
+            state.begin_deletion(plan.db, &plan.names, &plan.ids, batch.clone());
+        });
         let deleted = server.redis().unlink(&plan.names, batch.clone());
         let expired = server.state(|state| state.end_deletion());
         let absent = match deleted? == batch.len() as u64 {

@@ -1,6 +1,7 @@
 //! Rules from files, and what a load of data leaves of them.
 
 use super::State;
+use super::key_table::TOGETHER;
 use super::rule::Rule;
 use super::rule_document;
 use super::rule_table::RuleTable;
@@ -36,9 +37,10 @@ impl State {
     /// since the snapshot is taken from the file; one whose file is the same is left as it was
     /// in the snapshot: changed, switched off or deleted.
     pub fn restore(&mut self, snapshot: Snapshot, files_count: bool) {
-        snapshot.for_each_key(|db, key, tags| {
+        self.settle();
+        snapshot.for_each_part(|db, part| {
             if let Some(database) = self.databases.get_mut(&db) {
-                database.set_tags(key, tags.iter().copied());
+                part.keys.chunks(TOGETHER).for_each(|some| database.restore(some, &part.tags));
             }
         });
         snapshot.for_each_job_record(|db, words| {

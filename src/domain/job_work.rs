@@ -30,11 +30,13 @@ impl State {
             rules: head.rules.clone(),
             targets: targets.collect(),
             names: NameList::default(),
+            ids: vec![],
             taken_by: vec![],
             warm_for: vec![],
             matched: 0,
             refused: 0,
             doomed: NameList::default(),
+            doomed_ids: vec![],
             doomed_count: 0,
         };
         let outcome = Outcome::of(&plan);
@@ -131,20 +133,20 @@ impl State {
         let Some(slot) = self.jobs.slot_of(work.id) else { return false };
         let plan = &mut work.plan;
         plan.names = NameList::default();
+        plan.ids.clear();
         plan.taken_by.clear();
         plan.warm_for.clear();
         work.outcome.gone = None;
-        let mut ids = vec![];
         for (db, database) in &mut self.databases {
             plan.db = *db;
             while plan.names.len() < most
                 && let Some(next) = database.doomed.next(slot)
             {
                 // Twice in the queue is an id that was used again for a key that was renamed.
-                if database.keys.doom_of(next.id) != Some(slot) || ids.contains(&next.id) {
+                if database.keys.doom_of(next.id) != Some(slot) || plan.ids.contains(&next.id) {
                     continue;
                 }
-                ids.push(next.id);
+                plan.ids.push(next.id);
                 plan.names.push(database.keys.name(next.id));
                 plan.taken_by.push(next.rule);
                 let warms =

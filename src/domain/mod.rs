@@ -10,6 +10,7 @@ mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
+pub mod deletion;
 pub mod doomed;
 pub mod error;
 pub mod fence;
@@ -21,6 +22,7 @@ mod job_work;
 pub mod jobs;
 mod key_names;
 pub mod key_table;
+mod loading;
 pub mod lookup;
 mod members;
 pub mod membership;
@@ -55,8 +57,10 @@ mod varint;
 use std::collections::{BTreeMap, BTreeSet};
 
 use database::Database;
+use deletion::Deletion;
 use fence::Fence;
 use jobs::Jobs;
+use loading::Loaded;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -96,8 +100,10 @@ pub struct State {
     loads_from_primary: bool,
     /// What is deleted in slices.
     pub jobs: Jobs,
-    /// Names that went by expiry while somebody deletes and wants to know.
-    expired: Option<Vec<Box<[u8]>>>,
+    /// Names of loaded keys that are not in the index yet.
+    loaded: Loaded,
+    /// What we are deleting.
+    deletion: Option<Deletion>,
 }
 
 /// How far the first walk over the keyspace has come.
@@ -152,16 +158,6 @@ impl State {
             }
         }
         self.databases.retain(|_, database| !database.keys.is_empty());
-    }
-
-    /// From here on, expired names are written down.
-    pub fn begin_deletion(&mut self) {
-        self.expired = Some(vec![]);
-    }
-
-    /// The names that expired since [`State::begin_deletion`].
-    pub fn end_deletion(&mut self) -> Vec<Box<[u8]>> {
-        self.expired.take().unwrap_or_default()
     }
 
     /// How many keys, tags and (key, tag) pairs are known, over all databases.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::State;
 use super::database::Database;
-use super::key_table::{KeyId, KeyTable};
+use super::key_table::{KeyId, KeyTable, TOGETHER};
 use super::lookup::{self, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
@@ -40,6 +40,8 @@ pub struct Plan {
     pub targets: Vec<PlanTarget>,
     /// Each key once, in order of work.
     pub names: NameList,
+    /// For each name, its id.
+    pub ids: Vec<KeyId>,
     /// For each name, the position of the target that took it.
     pub taken_by: Vec<u32>,
     /// For each name, the position of the rule that wants it warmed.
@@ -50,6 +52,8 @@ pub struct Plan {
     pub refused: u64,
     /// Matching keys that a job is about to delete anyway; not among those that matched.
     pub doomed: NameList,
+    /// For each of these names, its id.
+    pub doomed_ids: Vec<KeyId>,
     /// How many they are.
     pub doomed_count: u64,
 }
@@ -68,7 +72,9 @@ pub struct IdPlan {
 }
 
 /// What a target comes by.
-enum Pick {
+enum Pick<'a> {
+    /// These come next; some of them, from the first on.
+    Ahead(&'a [KeyId]),
     /// A key that no target before took.
     Taken(KeyId),
     /// A key of an earlier target.
@@ -86,15 +92,17 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
 pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Plan {
     let mixed = is_mixed(&request.rules);
     let limit = request.limit.unwrap_or(u64::MAX).min(most);
-    let mut names = NameList::default();
+    let (mut names, mut ids) = (NameList::default(), vec![]);
     let (mut taken_by, mut warm_for) = (vec![], vec![]);
     let mut positions = HashMap::new();
     let (mut matched, mut doomed, mut doomed_count) = (0, NameList::default(), 0);
+    let mut doomed_ids = vec![];
     let refused = count_refused(state, &request);
     let targets = pick(state, db, &request, |keys, target, rule, pick| {
         let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
         match pick {
+            Pick::Ahead(next) => keys.touch(next),
             Pick::Taken(id) => {
                 matched += 1;
                 if matched > limit {
@@ -104,6 +112,7 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
                     positions.insert(id, names.len());
                 }
                 names.push(keys.name(id));
+                ids.push(id);
                 taken_by.push(target);
                 warm_for.push(warm);
             }
@@ -118,6 +127,7 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
                 doomed_count += 1;
                 if doomed_count <= most {
                     doomed.push(keys.name(id));
+                    doomed_ids.push(id);
                 }
             }
         }
@@ -128,11 +138,13 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
         rules: request.rules,
         targets,
         names,
+        ids,
         taken_by,
         warm_for,
         matched,
         refused,
         doomed,
+        doomed_ids,
         doomed_count,
     }
 }
@@ -162,7 +174,7 @@ pub fn ids(
         Pick::Again(id) if mixed && request.rules.get(rule).is_some_and(|rule| rule.warm) => {
             plan.warm.entry(id).or_insert(rule as u32);
         }
-        Pick::Again(_) | Pick::Doomed(_) => {}
+        Pick::Ahead(_) | Pick::Again(_) | Pick::Doomed(_) => {}
     });
     plan
 }
@@ -193,7 +205,11 @@ fn pick(
         let found = lookup::find(database, target);
         let at = targets.len() as u32;
         let mut matches = found.ids.len() as u64;
-        for id in found.ids {
+        for (position, id) in found.ids.iter().copied().enumerate() {
+            if position % TOGETHER == 0 {
+                let next = found.ids.get(position..).unwrap_or_default();
+                visit(&database.keys, at, *rule, Pick::Ahead(next));
+            }
             let pick = if database.keys.take(id) {
                 Pick::Taken(id)
             } else if database.is_live(id) {

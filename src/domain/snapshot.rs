@@ -23,6 +23,7 @@
 //! differs, a missing end. It changes nothing before the end has been read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::State;
 use super::job_record;
@@ -54,6 +55,15 @@ pub fn digest(rule: &Rule) -> u64 {
     (text.len() as u64) << 32 | u64::from(crc32fast::hash(text.as_bytes()))
 }
 
+/// Keys with their tags.
+#[derive(Debug, Default)]
+pub struct TaggedKeys<'a> {
+    /// Names, and which of `tags` are theirs.
+    pub keys: Vec<(&'a [u8], Range<usize>)>,
+    /// The tags of one key after those of the other.
+    pub tags: Vec<&'a [u8]>,
+}
+
 /// A snapshot that was read whole.
 #[derive(Debug, Default)]
 pub struct Snapshot {
@@ -66,11 +76,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The keys with their tags, by database.
-    pub fn for_each_key(&self, mut visit: impl FnMut(Db, &[u8], &[&[u8]])) {
-        for body in &self.tags {
-            // Each body was read once without an error when it came.
-            let _ = read_tags(body, &mut visit);
+    /// The keys with their tags, in parts of one database each.
+    pub fn for_each_part(&self, mut visit: impl FnMut(Db, &TaggedKeys)) {
+        // Each body was read once without an error when it came.
+        for (db, part) in self.tags.iter().filter_map(|body| read_tags(body)) {
+            visit(db, &part);
         }
     }
 
@@ -189,8 +199,7 @@ impl Decoder {
                     serde_json::from_slice(body).map_err(|error| told(error.to_string()))?;
             }
             (b'T', _) => {
-                read_tags(body, &mut |_, _, _| {})
-                    .ok_or_else(|| told("the tags end too early".to_owned()))?;
+                read_tags(body).ok_or_else(|| told("the tags end too early".to_owned()))?;
                 self.snapshot.tags.push(body.to_vec());
             }
             (b'J', _) => {
@@ -224,14 +233,14 @@ fn open(chunk: &[u8]) -> Result<(u8, &[u8]), String> {
     content.split_first().map(|(kind, body)| (*kind, body)).ok_or_else(|| "empty".to_owned())
 }
 
-fn read_tags(body: &[u8], visit: &mut impl FnMut(Db, &[u8], &[&[u8]])) -> Option<()> {
+fn read_tags(body: &[u8]) -> Option<(Db, TaggedKeys<'_>)> {
     let mut rest = body;
     let db = Db(u32::try_from(read_number(&mut rest)?).ok()?);
     let mut known: Vec<&[u8]> = vec![];
-    let mut tags: Vec<&[u8]> = vec![];
+    let mut part = TaggedKeys::default();
     while !rest.is_empty() {
         let key = read_name(&mut rest)?;
-        tags.clear();
+        let start = part.tags.len();
         for _ in 0..read_number(&mut rest)? {
             let tag = match read_number(&mut rest)? {
                 0 => {
@@ -241,11 +250,11 @@ fn read_tags(body: &[u8], visit: &mut impl FnMut(Db, &[u8], &[&[u8]])) -> Option
                 }
                 at => known.get(usize::try_from(at - 1).ok()?).copied()?,
             };
-            tags.push(tag);
+            part.tags.push(tag);
         }
-        visit(db, key, &tags);
+        part.keys.push((key, start..part.tags.len()));
     }
-    Some(())
+    Some((db, part))
 }
 
 /// A record of a job, with the database to select.
@@ -260,140 +269,4 @@ fn read_record(body: &[u8]) -> Option<(Db, Vec<&[u8]>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::change::Change;
-    use crate::domain::rule_document::parse_one;
-    use proptest::prelude::*;
-
-    fn chunks(state: &State) -> Vec<Vec<u8>> {
-        let mut chunks = vec![];
-        encode(state, |chunk| chunks.push(chunk.to_vec()));
-        chunks
-    }
-
-    fn decode(chunks: &[Vec<u8>]) -> Result<Snapshot, String> {
-        let mut decoder = Decoder::default();
-        for (at, chunk) in chunks.iter().enumerate() {
-            if let Some(snapshot) = decoder.feed(chunk)? {
-                assert_eq!(at + 1, chunks.len());
-                return Ok(snapshot);
-            }
-        }
-        Err("no end".to_owned())
-    }
-
-    fn sample() -> State {
-        let mut state = State::default();
-        for (db, key, tags) in
-            [(0, "a", "x y"), (0, "b", "y"), (0, "c", ""), (3, "a\0\u{e9}", "x z")]
-        {
-            state.notice(Change::Created, Db(db), key.as_bytes());
-            let tags = tags.split(' ').filter(|tag| !tag.is_empty()).map(str::as_bytes);
-            state.database_mut(Db(db)).set_tags(key.as_bytes(), tags);
-        }
-        state
-            .rules
-            .set(parse_one(br#"{"eventType":"e","cacheKeys":["k:{id}"]}"#, Some("r")).unwrap());
-        state.files.insert("r".to_owned(), 77);
-        state
-    }
-
-    /// The tags of a snapshot as sorted lines.
-    fn lines(snapshot: &Snapshot) -> Vec<String> {
-        let mut lines = vec![];
-        snapshot.for_each_key(|db, key, tags| {
-            lines.push(format!(
-                "{} {} {}",
-                db.0,
-                key.escape_ascii(),
-                tags.join(&b' ').escape_ascii()
-            ));
-        });
-        lines.sort_unstable();
-        lines
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let snapshot = decode(&chunks(&sample())).unwrap();
-        assert_eq!(lines(&snapshot), ["0 a x y", "0 b y", "3 a\\x00\\xc3\\xa9 x z"]);
-        assert_eq!((snapshot.rules.len(), snapshot.files["r"]), (1, 77));
-        let empty = decode(&chunks(&State::default())).unwrap();
-        assert!(empty.rules.is_empty() && lines(&empty).is_empty());
-    }
-
-    #[test]
-    fn the_bytes_of_version_1_are_read_for_ever() {
-        let fixture = include_bytes!("../../tests/fixtures/snapshot-v1.bin");
-        let mut rest = &fixture[..];
-        let mut chunks = vec![];
-        while !rest.is_empty() {
-            chunks.push(read_name(&mut rest).unwrap().to_vec());
-        }
-        let snapshot = decode(&chunks).unwrap();
-        assert_eq!(lines(&snapshot), ["0 a x y", "0 b y", "3 a\\x00\\xc3\\xa9 x z"]);
-        assert_eq!((snapshot.rules[0].name.as_str(), snapshot.files["r"]), ("r", 77));
-    }
-
-    #[test]
-    fn every_cut_and_every_flipped_byte_is_refused() {
-        let good = chunks(&sample());
-        for at in 0..good.len() {
-            assert!(decode(&good[..at]).is_err());
-            let mut missing = good.clone();
-            missing.remove(at);
-            assert!(decode(&missing).is_err(), "without chunk {at}");
-            for byte in 0..good[at].len() {
-                let mut cut = good.clone();
-                cut[at].truncate(byte);
-                assert!(decode(&cut).is_err(), "chunk {at} cut at {byte}");
-                for bit in [1, 0x80, 0xff] {
-                    let mut flipped = good.clone();
-                    flipped[at][byte] ^= bit;
-                    assert!(decode(&flipped).is_err(), "chunk {at} byte {byte} ^ {bit}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_newer_version_is_refused_by_name() {
-        let mut header = b"HINVAL\x03".to_vec();
-        let sum = crc32fast::hash(&header);
-        header.extend_from_slice(&sum.to_le_bytes());
-        let error = Decoder::default().feed(&header).unwrap_err();
-        assert_eq!(
-            error,
-            "the snapshot has format version 3, this module reads 2; load a newer module"
-        );
-    }
-
-    #[test]
-    fn large_states_go_in_many_chunks() {
-        let mut state = State::default();
-        for at in 0..20_000_u32 {
-            let name = format!("a rather long key name number {at}");
-            state.notice(Change::Created, Db(0), name.as_bytes());
-            let tags = [format!("tag {}", at % 100), "all".to_owned()];
-            state.database_mut(Db(0)).set_tags(name.as_bytes(), tags.iter().map(String::as_bytes));
-        }
-        let chunks = chunks(&state);
-        assert!(chunks.len() > 4 && chunks.iter().all(|chunk| chunk.len() < 2 * CHUNK_BYTES));
-        assert_eq!(lines(&decode(&chunks).unwrap()).len(), 20_000);
-    }
-
-    proptest! {
-        /// The checksum is made to hold, so that the bodies themselves are tried.
-        #[test]
-        fn any_body_is_read_or_refused(kind in prop::sample::select(&b"HRFTJEX"[..]), body in prop::collection::vec(any::<u8>(), 0..40)) {
-            let mut decoder = Decoder::default();
-            decoder.feed(&chunks(&State::default())[0]).unwrap();
-            let mut chunk = vec![kind];
-            chunk.extend(body);
-            let sum = crc32fast::hash(&chunk);
-            chunk.extend(sum.to_le_bytes());
-            let _ = decoder.feed(&chunk);
-        }
-    }
-}
+mod tests;

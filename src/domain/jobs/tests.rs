@@ -88,7 +88,10 @@ impl World {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         let replica = &mut self.states[1];
         match job_record::read_start(&words) {
-            Some(started) => replica.follow_start(Db(db), started),
+            Some(started) => {
+                replica.settle();
+                replica.follow_start(Db(db), started);
+            }
             None => replica.follow(Db(db), &words, 0).unwrap(),
         }
     }
@@ -219,7 +222,8 @@ impl World {
         assert_eq!(Some(&id), self.model.jobs.keys().next(), "the oldest goes first");
         let more = self.states[0].next_batch(&mut work, most);
         let (db, names) = (work.plan.db, work.plan.names.clone());
-        self.states[0].begin_deletion();
+        let ids = work.plan.ids.clone();
+        self.states[0].begin_deletion(db, &names, &ids, 0..names.len());
         for name in names.iter() {
             let entry = self.model.keys.remove(&(db.0, name[0])).unwrap();
             assert_eq!(entry.job, Some(id));
