@@ -199,11 +199,3 @@ proptest! {
         let _ = decoder.feed(&chunk);
     }
 }
-
-#[test]
-fn zz_generate() {
-    let mut out = vec![];
-    chunks(&sample_with_jobs()).iter().for_each(|chunk| write_name(chunk, &mut out));
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/snapshot-v2.bin"), out)
-        .unwrap();
-}
