@@ -142,7 +142,7 @@ impl<'a> CarryTags<'a> {
 /// index does not know yet.
 fn is_live(server: &mut Server, key: &[u8]) -> Result<bool> {
     let db = server.redis().db();
-    let (known, incomplete, is_doomed) = server.state(|state| {
+    let (known, incomplete) = server.state(|state| {
         if !state.fence().allows(key) {
             let fence = state.fence().source().to_owned();
             return Err(match key.starts_with(crate::domain::name::OWN_PREFIX) {
@@ -151,11 +151,8 @@ fn is_live(server: &mut Server, key: &[u8]) -> Result<bool> {
             });
         }
         let known = state.database(db).is_some_and(|database| database.keys.find(key).is_some());
-        Ok((known, state.index.incomplete, state.job_of(db, key).is_some()))
+        Ok((known, state.index.incomplete))
     })?;
-    if is_doomed && !server.redis().is_obeying() {
-        return Ok(false);
-    }
     if known && server.redis().is_obeying() {
         return Ok(true);
     }

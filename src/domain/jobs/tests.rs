@@ -19,6 +19,8 @@ use crate::domain::travel::Announced;
 #[derive(Clone, Debug)]
 enum Step {
     Write(u32, u8),
+    /// As RESTORE with REPLACE.
+    Replace(u32, u8),
     Delete(u32, u8),
     Rename(u32, u8, u8),
     Copy(u32, u8, u8),
@@ -37,6 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (db, key, tag) = (0..2_u32, 0..8_u8, 0..3_u8);
     let step = prop_oneof![
         6 => (db.clone(), key.clone()).prop_map(|(db, key)| Step::Write(db, key)),
+        1 => (db.clone(), key.clone()).prop_map(|(db, key)| Step::Replace(db, key)),
         2 => (db.clone(), key.clone()).prop_map(|(db, key)| Step::Delete(db, key)),
         2 => (db.clone(), key.clone(), key.clone()).prop_map(|(db, a, b)| Step::Rename(db, a, b)),
         2 => (db.clone(), key.clone(), key.clone()).prop_map(|(db, a, b)| Step::Copy(db, a, b)),
@@ -122,6 +125,10 @@ impl World {
                     self.tell(&[(Created, (db, key)), (Overwritten, (db, key))]);
                 }
             },
+            Step::Replace(db, key) => {
+                keys.insert((db, key), Entry::default());
+                self.tell(&[(Created, (db, key))]);
+            }
             Step::Delete(db, key) => {
                 if keys.remove(&(db, key)).is_some() {
                     self.tell(&[(Deleted, (db, key))]);
@@ -293,6 +300,28 @@ fn restored(state: &State, model: &Model) -> State {
     }
     restored.restore(snapshot.unwrap(), true);
     restored
+}
+
+/// Ids are used again: the first of these keys is renamed, and the next takes its id.
+#[test]
+fn a_job_meets_an_id_twice() {
+    let mut world = World { model: Model::default(), states: [State::default(), State::default()] };
+    let steps = [
+        Step::Write(0, 1),
+        Step::Write(0, 2),
+        Step::Tag(0, 1, 0),
+        Step::Tag(0, 2, 0),
+        Step::Start(0, 0),
+        Step::Rename(0, 1, 3),
+        Step::Rename(0, 2, 4),
+        Step::Slice(3),
+        Step::Slice(3),
+    ];
+    for step in steps {
+        world.take(step);
+        world.check();
+    }
+    assert!(world.model.keys.is_empty() && world.model.jobs.is_empty());
 }
 
 proptest! {

@@ -129,6 +129,11 @@ fn jobs_are_written_and_read() {
     let written = chunks(&state);
     assert_eq!((chunks(&sample())[0][6], written[0][6]), (1, 2), "the version");
     assert_eq!(records(&decode(&written).unwrap()), RECORDS);
+    let mut job_alone = State::default();
+    assert!(!job_alone.has_anything_to_save());
+    let rules = vec![];
+    let head = Head { origin: Origin::Purge, text: vec![], started_ms: 0, rules, payload: vec![] };
+    assert!(job_alone.open_job(1, head, 0, 0) && job_alone.has_anything_to_save());
 }
 
 #[test]
