@@ -229,10 +229,8 @@ impl State {
     /// Accepts the job that a primary has accepted, with the same plan.
     pub fn follow_start(&mut self, db: Db, started: Started) {
         let Started { id, head, fence, request } = started;
-        let allows = |name: &[u8]| fence.allows(name);
-        let allows: Option<&dyn Fn(&[u8]) -> bool> =
-            if fence.source() == self.fence.source() { None } else { Some(&allows) };
-        let plan = plan::ids(self, db, &request, allows);
+        let other = (fence.source() != self.fence.source()).then_some(&fence);
+        let plan = plan::ids(self, db, &request, other);
         if self.open_job(id, head, 0, 0) {
             self.doom(id, db, plan);
         }

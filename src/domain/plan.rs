@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::State;
 use super::database::Database;
+use super::fence::Fence;
 use super::key_table::{KeyId, KeyTable, TOGETHER};
 use super::lookup::{self, Strategy};
 use super::name::{Db, NameList};
@@ -149,19 +150,13 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
     }
 }
 
-/// Looks a request up for a job. `allows` is asked of every name when there is a bound beside
-/// our own.
-pub fn ids(
-    state: &mut State,
-    db: Db,
-    request: &Request,
-    allows: Option<&dyn Fn(&[u8]) -> bool>,
-) -> IdPlan {
+/// Looks a request up for a job. `fence` is a bound beside our own.
+pub fn ids(state: &mut State, db: Db, request: &Request, fence: Option<&Fence>) -> IdPlan {
     let mixed = is_mixed(&request.rules);
     let mut plan = IdPlan { refused: count_refused(state, request), ..IdPlan::default() };
     pick(state, db, request, |keys, _, rule, pick| match pick {
         Pick::Taken(id) => {
-            if allows.is_some_and(|allows| !allows(keys.name(id))) {
+            if fence.is_some_and(|fence| !fence.allows(keys.name(id))) {
                 return;
             }
             plan.ids.push(id);
