@@ -7,14 +7,20 @@
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
 PORT ?= 6379
-ROUNDS ?= 100
-MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+MODULE := $(TARGET)/release/libinval.so
+# What `make bench` runs, from its arguments or the environment.
+BENCH_ROWS := $(or $(ROWS),$(BENCH_ROWS))
+BENCH_KEYS := $(or $(KEYS),$(BENCH_KEYS))
+BENCH_ROUNDS := $(or $(ROUNDS),$(BENCH_ROUNDS))
+# A part of the benches is no page of the documentation.
+BENCH_OUT ?= $(if $(BENCH_ROWS)$(BENCH_KEYS)$(BENCH_ROUNDS),$(TARGET)/bench,docs)
 
 # As cargo's runner, valgrind gets the test binary wherever cargo puts it.
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind clean
+.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind bench bench-smoke peers bench-server micro structures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +55,7 @@ test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests 
 test-on-%:
 	@s=$$(tests/servers/get.sh $*) && echo "== server tests on $*: $$("$$s" --version)" && INVAL_SERVER=$$s $(MAKE) --no-print-directory server
 
+kill: ROUNDS ?= 100
 kill: ## kill -9 rounds (ROUNDS=100)
 	INVAL_KILL_ROUNDS=$(ROUNDS) cargo test --features faults --test faults -- --ignored --nocapture
 
@@ -58,9 +65,28 @@ fuzz: ## feed the parsers random input (FUZZ_SECONDS=60)
 model: ## random histories against a naive model (SEEDS=10000)
 	INVAL_MODEL_SEEDS=$(SEEDS) cargo test --features faults --test model -- --ignored --nocapture
 
+micro: ## benchmarks of the core (ONLY=part of a name)
+	cargo bench --no-default-features --bench micro -- $(ONLY)
+
+structures: ## compare structures for names and patterns; rewrites docs/structures.md
+	cargo bench --no-default-features --bench structures
+
 valgrind: ## the unit tests under valgrind's memory checker
 	@.ci/deps.sh valgrind
 	PROPTEST_CASES=8 cargo test --no-default-features --lib --config 'target."cfg(unix)".runner="$(VALGRIND)"'
+
+bench: build peers bench-server ## speed and size against bars and peers (ROWS=get,needle KEYS=100000 ROUNDS=3: a part, fast)
+
+bench-smoke: build ## the whole of bench but the peers in a minute: does it run?
+	@$(MAKE) --no-print-directory bench-server KEYS=10000 ROUNDS=1 BENCH_OUT='$(TARGET)/bench'
+
+peers:
+	@benches/peers/install.sh '$(TARGET)/bench-peers'
+
+bench-server:
+	@INVAL_MODULE='$(MODULE)' BENCH_PEERS='$(TARGET)/bench-peers' BENCH_OUT='$(BENCH_OUT)' \
+	BENCH_ROWS='$(BENCH_ROWS)' BENCH_KEYS='$(BENCH_KEYS)' BENCH_ROUNDS='$(BENCH_ROUNDS)' \
+	cargo bench -q --bench server
 
 clean: ## delete all that was built or fetched
 	cargo clean

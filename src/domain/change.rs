@@ -89,7 +89,8 @@ impl State {
         match change {
             Change::Created => {
                 if self.fence.allows(name) {
-                    self.database_mut(db).created(name);
+                    let (database, standing) = self.database_and_standing(db);
+                    database.created(name, standing);
                     self.mark(db, name);
                 }
             }
@@ -211,8 +212,8 @@ impl State {
     fn put(&mut self, db: Db, name: &[u8], luggage: &Luggage) {
         if self.fence.allows(name) {
             let job = luggage.job.filter(|job| self.jobs.has(*job));
-            let database = self.database_mut(db);
-            database.seen(name);
+            let (database, standing) = self.database_and_standing(db);
+            database.seen(name, standing);
             database.set_tags(name, luggage.tags.iter().map(Vec::as_slice));
             if let Some(id) = database.keys.find(name) {
                 database.spare(id);
@@ -229,7 +230,10 @@ impl State {
         if name.starts_with(OWN_PREFIX) {
             self.own.insert((db, name.into()));
         }
-        let new = self.fence.allows(name) && self.database_mut(db).seen(name);
+        let new = self.fence.allows(name) && {
+            let (database, standing) = self.database_and_standing(db);
+            database.seen(name, standing)
+        };
         self.mark(db, name);
         new
     }

@@ -1,12 +1,16 @@
-//! One database: its live keys, their tags, and those that are about to be deleted.
+//! One database: its live keys, their tags, the patterns they match, and those keys that are
+//! about to be deleted.
 //!
-//! Always true: only live keys carry tags; the doomed are counted right.
+//! Always true: only live keys carry tags, and only live keys are noted for patterns; the
+//! doomed are counted right.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use super::doomed::{Doomed, JobSlot};
 use super::key_table::{KeyId, KeyTable};
+use super::noted::Noted;
+use super::standing::Standing;
 use super::tag_store::{TagId, TagStore};
 
 /// See the module.
@@ -16,6 +20,8 @@ pub struct Database {
     pub keys: KeyTable,
     /// Their tags.
     pub tags: TagStore,
+    /// Which of them match the standing patterns.
+    pub(super) noted: Noted,
     /// What jobs are about to delete.
     pub(super) doomed: Doomed,
 }
@@ -28,9 +34,14 @@ pub struct Gone {
 }
 
 impl Database {
+    /// A database without keys.
+    pub(super) fn of_no_keys(standing: &Standing) -> Self {
+        Self { noted: Noted::of_no_keys(standing), ..Self::default() }
+    }
+
     /// A key was created, or replaced by another: it starts without tags.
-    pub fn created(&mut self, name: &[u8]) {
-        if let Some((id, false)) = self.keys.insert(name) {
+    pub fn created(&mut self, name: &[u8], standing: &mut Standing) {
+        if let Some((id, false)) = self.intern(name, standing) {
             self.tags.clear(id);
             self.spare(id);
         }
@@ -48,8 +59,16 @@ impl Database {
     }
 
     /// A key was seen to be there; what is known of it stays. Says whether it was not known.
-    pub fn seen(&mut self, name: &[u8]) -> bool {
-        self.keys.insert(name).is_some_and(|(_, new)| new)
+    pub fn seen(&mut self, name: &[u8], standing: &mut Standing) -> bool {
+        self.intern(name, standing).is_some_and(|(_, new)| new)
+    }
+
+    fn intern(&mut self, name: &[u8], standing: &mut Standing) -> Option<(KeyId, bool)> {
+        let (id, new) = self.keys.insert(name)?;
+        if new {
+            self.noted.added(id, &self.keys, standing);
+        }
+        Some((id, new))
     }
 
     /// A key is gone, and all that is known of it.
@@ -60,6 +79,7 @@ impl Database {
         };
         let id = self.keys.remove(name)?;
         self.tags.clear(id);
+        self.noted.removed(id);
         if let Some(job) = job {
             self.doomed.forget_one(job);
         }
@@ -135,6 +155,11 @@ impl Database {
         }
     }
 
+    /// See [`Noted::visit`].
+    pub(super) fn visit(&mut self, standing: &mut Standing, budget: usize) -> usize {
+        self.noted.visit(&self.keys, standing, budget)
+    }
+
     /// Known keys are gone, and all that is known of them. `doomed` is told of the jobs of those
     /// that one had marked.
     pub fn removed_ids(&mut self, ids: &[KeyId], mut doomed: impl FnMut(JobSlot)) {
@@ -145,6 +170,7 @@ impl Database {
             }
         }
         self.tags.clear_all(ids);
+        self.noted.removed_all(ids);
         self.keys.remove_ids(ids);
     }
 
@@ -222,6 +248,14 @@ impl Database {
         }
         Ok(())
     }
+
+    /// The first key that is noted for a pattern and should not be, or the other way round.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn check_noted(&self, standing: &Standing) -> Result<(), String> {
+        self.noted.check(&self.keys, standing)
+    }
 }
 
 /// Keys that carry any, or all, of some tags, and none of others.
@@ -261,11 +295,11 @@ mod tests {
     #[test]
     fn a_replaced_key_starts_without_tags_and_a_seen_one_keeps_them() {
         let mut database = Database::default();
-        database.created(b"k");
+        database.created(b"k", &mut Standing::default());
         assert_eq!(database.set_tags(b"k", [&b"a"[..], b"b", b"a"].into_iter()), Some(2));
-        database.seen(b"k");
+        database.seen(b"k", &mut Standing::default());
         assert_eq!(database.tags_of(b"k"), tags(&[b"a", b"b"]));
-        database.created(b"k");
+        database.created(b"k", &mut Standing::default());
         assert_eq!(database.tags_of(b"k"), tags(&[]));
         assert_eq!(database.set_tags(b"gone", [&b"a"[..]].into_iter()), None);
         assert!(database.tags.is_empty());
@@ -282,7 +316,7 @@ mod tests {
             let mut database = Database::default();
             let mut model: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
             for (key, tag) in edges {
-                database.seen(&[key]);
+                database.seen(&[key], &mut Standing::default());
                 let id = database.keys.find(&[key]).unwrap();
                 database.tags.add(id, &[tag]);
                 model.entry(key).or_default().insert(tag);

@@ -31,6 +31,8 @@ impl State {
         if !from_primary {
             self.merge_files();
         }
+        // So that the keys are matched as they come.
+        self.settle_rules();
     }
 
     /// Takes a snapshot in, after its keys. With `files_count`, a rule whose file has changed

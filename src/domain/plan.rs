@@ -192,12 +192,13 @@ fn pick(
     request: &Request,
     mut visit: impl FnMut(&KeyTable, u32, usize, Pick),
 ) -> Vec<PlanTarget> {
-    let mut nothing = Database::default();
-    let database = state.known_database_mut(db).unwrap_or(&mut nothing);
+    let (database, standing) = state.known_database_and_standing(db);
+    let mut nothing = Database::of_no_keys(standing);
+    let database = database.unwrap_or(&mut nothing);
     database.keys.begin_plan();
     let mut targets = Vec::with_capacity(request.targets.len());
     for (rule, target) in &request.targets {
-        let found = lookup::find(database, target);
+        let found = lookup::find(database, standing, target);
         let at = targets.len() as u32;
         let mut matches = found.ids.len() as u64;
         for (position, id) in found.ids.iter().copied().enumerate() {

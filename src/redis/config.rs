@@ -17,7 +17,8 @@ use crate::domain::fence::Fence;
 /// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
 pub(super) static WARM_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
 
-/// Microseconds of one slice of the walk over a keyspace that was there before.
+/// Microseconds of one slice of the walk over a keyspace that was there before, and of the
+/// search for the members of new standing patterns.
 pub(super) static INDEX_SLICE_US: AtomicI64 = AtomicI64::new(500);
 
 /// Seconds between two comparisons of what is known with what the server counts; 0 for never.

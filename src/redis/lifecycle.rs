@@ -6,6 +6,7 @@ use redis_module::raw;
 
 use super::aof;
 use super::api::{Ctx, bytes, call};
+use super::build;
 use super::copies;
 use super::guard::guarded;
 use super::slices;
@@ -161,5 +162,6 @@ extern "C" fn on_cron(
         aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
         slices::start_if_needed(Ctx(ctx));
+        build::start_if_needed(Ctx(ctx));
     });
 }

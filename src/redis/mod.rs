@@ -5,6 +5,7 @@
 mod alloc;
 mod aof;
 mod api;
+mod build;
 mod config;
 mod copies;
 mod docs;
