@@ -291,7 +291,8 @@ mod tests {
                         let targets = parse_one(rule.as_bytes(), None).unwrap().targets;
                         let target = targets[0].resolve(&Payload::default()).unwrap();
                         let plan = build(&mut state, A, Request::for_purge(vec![target], None));
-                        state.begin_deletion(&plan, 0..plan.names.len());
+                        let all = 0..plan.names.len();
+                        state.begin_deletion(plan.db, &plan.names, &plan.ids, all);
                         plan.names.iter().for_each(|name| state.notice(Change::Deleted, A, name));
                         prop_assert_eq!(state.end_deletion().len(), 0);
                     }

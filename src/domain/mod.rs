@@ -13,11 +13,15 @@ pub mod change;
 pub mod condition;
 pub mod database;
 pub mod deletion;
+pub mod doomed;
 pub mod error;
 pub mod fence;
 mod files;
 pub mod glob;
 pub mod health;
+pub mod job_record;
+mod job_work;
+pub mod jobs;
 mod key_names;
 pub mod key_table;
 mod loading;
@@ -59,6 +63,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use database::Database;
 use deletion::Deletion;
 use fence::Fence;
+use jobs::Jobs;
 use loading::Loaded;
 use name::Db;
 use pass::{Drift, Pass};
@@ -100,6 +105,8 @@ pub struct State {
     pub drift: Drift,
     /// Whether the data that is or was last being loaded comes from a primary.
     loads_from_primary: bool,
+    /// What is deleted in slices.
+    pub jobs: Jobs,
     /// Names of loaded keys that are not in the index yet.
     loaded: Loaded,
     /// What we are deleting.
@@ -193,6 +200,9 @@ impl State {
             checked.map_err(|why| format!("db{}: {why}", db.0))?;
             if database.keys.is_empty() {
                 return Err(format!("db{} is empty and still there", db.0));
+            }
+            if let Some(slot) = database.doomed.slots().find(|slot| !self.jobs.has(*slot)) {
+                return Err(format!("db{} holds keys of job {slot}, which is none", db.0));
             }
             if database.keys.iter().any(|(_, name)| !self.fence.allows(name)) {
                 return Err(format!("db{} holds a key outside the fence", db.0));

@@ -67,7 +67,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         false => 100,
     };
     let standing = state.standing_sizes();
-    let fields: [(&CStr, u64); 15] = [
+    let fields: [(&CStr, u64); 17] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
@@ -83,6 +83,8 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"passes", state.drift.passes),
         (c"drift_missed", state.drift.missed),
         (c"drift_dead", state.drift.dead),
+        (c"jobs", state.jobs.len() as u64),
+        (c"jobs_remaining", state.doomed_keys()),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
 }

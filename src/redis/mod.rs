@@ -19,6 +19,7 @@ mod lifecycle;
 mod notifications;
 mod persistence;
 mod rule_files;
+mod slices;
 mod state;
 mod walk;
 
