@@ -7,12 +7,11 @@ use super::reply::Reply;
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
-use crate::domain::name::NameList;
 use crate::domain::outcome::Outcome;
-use crate::domain::pattern::Pattern;
 use crate::domain::plan::{self, Plan};
 use crate::domain::request::{Origin, Request};
 use crate::domain::rule::Resolved;
+use crate::domain::scan::Scan;
 use crate::server::Server;
 
 /// Names per UNLINK call. More gains nothing measurable; fewer cost a call each.
@@ -39,12 +38,12 @@ pub fn invalidate(
     payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
-    let plan = look(server, request);
+    let plan = look(server, request)?;
     let resolved = server.redis().monotonic_micros();
 
     let mut outcome = Outcome::of(&plan);
     outcome.dry_run = options.dry_run;
-    outcome.index_incomplete = server.state(|state| state.index.incomplete);
+    outcome.index_warning = server.state(|state| state.index_warning());
     outcome.resolve_micros = resolved.saturating_sub(start);
     if let Some(denied) = server.redis().first_denied(&plan.names) {
         let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
@@ -69,24 +68,28 @@ pub fn invalidate(
 }
 
 /// Makes the plan. While the index is incomplete, asks the server itself for the names, so
-/// that no live key is missed: that costs a walk over the keyspace.
-pub fn look(server: &mut Server, request: Request) -> Plan {
+/// that no live key is missed: that costs a walk over the keyspace. What it finds is not
+/// indexed: there may be no memory for it.
+///
+/// # Errors
+/// A pattern takes too many steps.
+pub fn look(server: &mut Server, request: Request) -> Result<Plan> {
     let db = server.redis().db();
-    if server.state(|state| state.index.incomplete) {
-        let patterns = request.targets.iter().filter_map(|(_, target)| match target {
-            Resolved::Pattern(pattern) => Some(pattern),
-            _ => None,
-        });
-        learn_matching(server, &patterns.collect::<Vec<_>>());
-        for (_, target) in &request.targets {
-            if let Resolved::Key(name) = target
-                && server.redis().exists(name)
-            {
-                server.state(|state| state.seen(db, name));
-            }
+    let scan = server.state(|state| state.index.incomplete.then(|| Scan::new(state, &request)));
+    let Some(mut scan) = scan else {
+        return server.state(|state| plan::build(state, db, request));
+    };
+    if scan.wants_names() {
+        server.redis().scan(&mut |name| scan.saw(name));
+    }
+    for (_, target) in &request.targets {
+        if let Resolved::Key(name) = target
+            && server.redis().exists(name)
+        {
+            scan.lives(name);
         }
     }
-    server.state(|state| plan::build(state, db, request))
+    server.state(|state| plan::build_scanned(state, db, request, scan))
 }
 
 fn act(
@@ -196,38 +199,12 @@ fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
     if outcome.warm_failed > 0 {
         reply = reply.with("warm_failed", Reply::count(outcome.warm_failed));
     }
-    if outcome.index_incomplete {
-        reply = reply.with("warning", incomplete_warning());
+    if let Some(warning) = outcome.index_warning {
+        reply = reply.with("warning", Reply::text(warning));
     }
     if options.keys {
         let hit = plan.names.iter().enumerate().filter(|(at, _)| outcome.is_gone(*at));
         reply = reply.with("keys", Reply::bulks(hit.map(|(_, name)| name)));
     }
     reply
-}
-
-/// What replies carry until the first walk over the keyspace is done.
-pub fn incomplete_warning() -> Reply {
-    Reply::text(
-        "index incomplete: the keyspace was scanned for this request; INFO inval shows the progress",
-    )
-}
-
-/// Asks the server for every name that a pattern matches, and learns it.
-fn learn_matching(server: &mut Server, patterns: &[&Pattern]) {
-    if patterns.is_empty() {
-        return;
-    }
-    let db = server.redis().db();
-    let mut found = NameList::default();
-    server.redis().scan(&mut |name| {
-        if patterns.iter().any(|pattern| pattern.matches(name)) {
-            found.push(name);
-        }
-    });
-    server.state(|state| {
-        for name in found.iter() {
-            state.seen(db, name);
-        }
-    });
 }

@@ -53,7 +53,7 @@ impl State {
         }
         match change {
             Change::Created => {
-                if self.fence.allows(name) {
+                if self.fence.allows(name) && self.admits(db, name) {
                     self.database_mut(db).created(name);
                     self.mark(db, name);
                 }
@@ -135,7 +135,8 @@ impl State {
 
     /// A key is there with these tags and no others.
     fn put(&mut self, db: Db, name: &[u8], tags: &[Vec<u8>]) {
-        if self.fence.allows(name) {
+        // Nobody can be told that tags are refused here: they are kept.
+        if self.fence.allows(name) && (!tags.is_empty() || self.admits(db, name)) {
             let database = self.database_mut(db);
             database.seen(name);
             database.set_tags(name, tags.iter().map(Vec::as_slice));
@@ -148,6 +149,12 @@ impl State {
         if name.starts_with(OWN_PREFIX) {
             self.own.insert((db, name.into()));
         }
+        self.fence.allows(name) && self.admits(db, name) && self.keep(db, name)
+    }
+
+    /// Knows a live key that has tags or will have, whatever memory is left; says whether it
+    /// was not known.
+    pub fn keep(&mut self, db: Db, name: &[u8]) -> bool {
         let new = self.fence.allows(name) && self.database_mut(db).seen(name);
         self.mark(db, name);
         new
@@ -169,6 +176,7 @@ impl State {
                 self.own.retain(|(of, _)| *of != db);
             }
             None => {
+                self.forget_full();
                 self.databases.clear();
                 self.own.clear();
             }

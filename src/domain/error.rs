@@ -104,6 +104,10 @@ pub enum Error {
 
     /// A command of the module's own, sent by a client.
     Internal { command: &'static str },
+    /// A pattern that takes too long to match.
+    TooManySteps { pattern: Vec<u8>, names: u64, limit: u64 },
+    /// The index may take no more memory.
+    IndexFull { key: Vec<u8>, held: usize, max: usize },
     /// Keyspace and state disagree.
     Disagreement { what: String },
 
@@ -338,6 +342,16 @@ impl fmt::Display for Error {
             Self::Internal { command } => {
                 write!(f, "{command} is for replication alone; use TAG.SET")
             }
+            Self::TooManySteps { pattern, names, limit } => write!(
+                f,
+                "pattern '{}' took the plan beyond {limit} steps after {names} names; nothing was deleted; give it a literal start, narrow inval.fence, or raise inval.pattern-max-steps",
+                Shown(pattern)
+            ),
+            Self::IndexFull { key, held, max } => write!(
+                f,
+                "no memory to tag key '{}': the index holds {held} bytes and inval.max-index-memory is {max}; raise it, or narrow inval.fence",
+                Shown(key)
+            ),
             Self::Disagreement { what } => write!(
                 f,
                 "check failed: {what}; please report it; the next verifying pass mends the index"

@@ -1,6 +1,7 @@
 //! Rules from files, and what a load of data leaves of them.
 
 use super::State;
+use super::name::Db;
 use super::rule::Rule;
 use super::rule_document;
 use super::rule_table::RuleTable;
@@ -23,6 +24,7 @@ impl State {
     /// everything, so files say nothing.
     pub fn begin_load(&mut self, from_primary: bool) {
         self.travel = Travel::default();
+        self.unsure.clear();
         self.loads_from_primary = from_primary;
         self.rules = RuleTable::default();
         self.files.clear();
@@ -36,6 +38,13 @@ impl State {
     /// in the snapshot: changed, switched off or deleted.
     pub fn restore(&mut self, snapshot: Snapshot, files_count: bool) {
         snapshot.for_each_key(|db, key, tags| {
+            if self.memory.has_left_out() && !self.is_indexed(db, key) {
+                self.keep(db, key);
+                // A replica is given every key of the snapshot. Others drop those that expired.
+                if !self.loads_from_primary {
+                    self.unsure.push((db, key.to_vec()));
+                }
+            }
             if let Some(database) = self.databases.get_mut(&db) {
                 database.set_tags(key, tags.iter().copied());
             }
@@ -46,6 +55,12 @@ impl State {
         if files_count && !self.loads_from_primary {
             self.merge_files();
         }
+    }
+
+    /// The keys that were indexed on the word of a snapshot alone: the server is to be asked
+    /// whether they live.
+    pub fn take_unsure(&mut self) -> Vec<(Db, Vec<u8>)> {
+        std::mem::take(&mut self.unsure)
     }
 
     /// Takes over the rules whose files have changed since `files` was written.

@@ -6,6 +6,7 @@
 
 mod branch;
 mod bucket;
+pub mod budget;
 mod burst_trie;
 pub mod change;
 pub mod condition;
@@ -15,11 +16,12 @@ pub mod fence;
 mod files;
 pub mod glob;
 pub mod health;
+pub mod index_memory;
 mod key_names;
 pub mod key_table;
+pub mod lookup;
 mod members;
 pub mod membership;
-pub mod lookup;
 #[cfg(test)]
 mod naive_glob;
 pub mod name;
@@ -36,6 +38,7 @@ pub mod rule;
 pub mod rule_document;
 pub mod rule_table;
 mod runs;
+pub mod scan;
 mod shape;
 pub mod snapshot;
 mod sparse;
@@ -52,6 +55,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use database::Database;
 use fence::Fence;
+use index_memory::IndexMemory;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -64,7 +68,7 @@ use travel::Travel;
 ///
 /// Always true: a key outside the fence is in no database; a database without keys does not
 /// exist.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     databases: BTreeMap<Db, Database>,
     /// The rules, server-wide.
@@ -79,6 +83,12 @@ pub struct State {
     fence: Fence,
     /// How much of the keyspace is known.
     pub index: IndexProgress,
+    /// How much memory that may take.
+    pub memory: IndexMemory,
+    /// Tagged keys of a snapshot that were not indexed for want of memory: do they live?
+    unsure: Vec<(Db, Vec<u8>)>,
+    /// Most steps that matching may take for one plan; 0 for any number.
+    pub pattern_max_steps: u64,
     /// Tags on their way from one name or database to another.
     pub travel: Travel,
     /// The module's own keys that are there.
@@ -102,6 +112,29 @@ pub struct IndexProgress {
     pub expected: u64,
     /// Keys seen by the walk.
     pub scanned: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            databases: BTreeMap::new(),
+            rules: RuleTable::default(),
+            file_rules: vec![],
+            files: FileDigests::default(),
+            stats: Stats::default(),
+            fence: Fence::default(),
+            index: IndexProgress::default(),
+            memory: IndexMemory::default(),
+            unsure: vec![],
+            pattern_max_steps: budget::STEPS_MAX_DEFAULT,
+            travel: Travel::default(),
+            own: BTreeSet::new(),
+            pass: None,
+            drift: Drift::default(),
+            loads_from_primary: false,
+            expired: None,
+        }
+    }
 }
 
 impl State {

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use super::State;
+use super::budget::Budget;
 use super::database::Database;
-use super::lookup::{self, Strategy};
+use super::error::Result;
+use super::lookup::{self, Found, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
 use super::rule::Resolved;
+use super::scan::Scan;
 
 /// What one target came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +50,27 @@ pub struct Plan {
     pub matched: u64,
     /// Keys named outside the fence: never touched.
     pub refused: u64,
+    /// What matching took, in steps (see `inval.pattern-max-steps`).
+    pub steps: u64,
 }
 
 /// Looks a request up.
-pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
+///
+/// # Errors
+/// A pattern takes too many steps.
+pub fn build(state: &mut State, db: Db, request: Request) -> Result<Plan> {
+    build_with(state, db, request, None)
+}
+
+/// The same with what a scan of the server found, for an index that does not know every name.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_scanned(state: &mut State, db: Db, request: Request, scan: Scan) -> Result<Plan> {
+    build_with(state, db, request, Some(scan))
+}
+
+fn build_with(state: &mut State, db: Db, request: Request, mut scan: Option<Scan>) -> Result<Plan> {
     let mixed =
         request.rules.iter().any(|rule| rule.warm) && request.rules.iter().any(|rule| !rule.warm);
     let mut plan = Plan {
@@ -63,21 +83,35 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
         warm_for: vec![],
         matched: 0,
         refused: 0,
+        steps: 0,
     };
+    let mut budget = Budget::new(state.pattern_max_steps);
     let outside =
         |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
     plan.refused = request.targets.iter().filter(|(_, target)| outside(target)).count() as u64;
 
     let mut nothing = Database::default();
     let database = state.known_database_mut(db).unwrap_or(&mut nothing);
-    database.keys.begin_plan();
+    match &mut scan {
+        Some(scan) => scan.keys.begin_plan(),
+        None => database.keys.begin_plan(),
+    }
     let mut positions = HashMap::new();
-    for (rule, target) in request.targets {
-        let found = lookup::find(database, &target);
+    for (at, (rule, target)) in request.targets.into_iter().enumerate() {
+        let found = match &mut scan {
+            Some(scan) => find_scanned(scan, database, at, &target),
+            None => lookup::find(database, &target, &mut budget),
+        };
+        let budget = scan.as_mut().map_or(&mut budget, |scan| &mut scan.budget);
+        if let Some(refused) = budget.refused() {
+            return Err(refused);
+        }
+        plan.steps = budget.steps();
+        let keys = scan.as_mut().map_or(&mut database.keys, |scan| &mut scan.keys);
         let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
         for id in &found.ids {
-            if database.keys.take(*id) {
+            if keys.take(*id) {
                 plan.matched += 1;
                 if request.limit.is_some_and(|limit| plan.matched > limit) {
                     continue;
@@ -85,7 +119,7 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
                 if mixed {
                     positions.insert(*id, plan.names.len());
                 }
-                plan.names.push(database.keys.name(*id));
+                plan.names.push(keys.name(*id));
                 plan.taken_by.push(plan.targets.len() as u32);
                 plan.warm_for.push(warm);
             } else if mixed
@@ -105,7 +139,22 @@ pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
             matches: found.ids.len() as u64,
         });
     }
-    plan
+    Ok(plan)
+}
+
+/// The keys of a target, by their ids in the scan. The index knows every key that has tags.
+fn find_scanned(scan: &mut Scan, database: &Database, at: usize, target: &Resolved) -> Found {
+    if let Resolved::Pattern(_) = target {
+        return scan.find(at);
+    }
+    if let Resolved::Key(name) = target {
+        let ids = scan.keys.find(name).into_iter().collect();
+        return Found { strategy: Strategy::NameLookup, candidates: 1, ids };
+    }
+    let found = lookup::find(database, target, &mut Budget::new(0));
+    let names = found.ids.iter().map(|id| database.keys.name(*id));
+    let ids = names.filter_map(|name| scan.keys.insert(name)).map(|(id, _)| id).collect();
+    Found { ids, ..found }
 }
 
 #[cfg(test)]
@@ -133,7 +182,7 @@ mod tests {
     fn plan_event(state: &mut State, event: &str, payload: &str) -> Plan {
         let payload = Payload::parse(payload.as_bytes()).unwrap();
         let request = Request::for_event(state, event, &payload).unwrap();
-        build(state, Db(0), request)
+        build(state, Db(0), request).unwrap()
     }
 
     fn names(plan: &Plan) -> Vec<&str> {
@@ -214,7 +263,7 @@ mod tests {
             Resolved::Key(b"inval:warm".to_vec()),
             Resolved::Pattern(Pattern::Prefix(b"a:"[..].into())),
         ];
-        let plan = build(&mut state, Db(0), Request::for_purge(targets, Some(2)));
+        let plan = build(&mut state, Db(0), Request::for_purge(targets, Some(2))).unwrap();
         assert_eq!((names(&plan), plan.matched, plan.refused), (vec!["a:1", "a:2"], 3, 2));
         assert_eq!(
             build(
@@ -222,6 +271,7 @@ mod tests {
                 Db(9),
                 Request::for_purge(vec![Resolved::Key(b"a:1".to_vec())], None)
             )
+            .unwrap()
             .matched,
             0
         );
@@ -239,7 +289,8 @@ mod tests {
             &mut state,
             Db(0),
             Request::for_purge(vec![Resolved::Tags(all), Resolved::Tag(b"x".to_vec())], None),
-        );
+        )
+        .unwrap();
         assert_eq!(names(&plan), ["a", "b"]);
         assert_eq!(plan.targets[0].candidates, 1);
     }

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use regex_automata::dfa::{StartKind, dense};
 use regex_automata::meta::{self, Regex as Engine};
-use regex_automata::nfa::thompson::WhichCaptures;
+use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
+use super::budget::Work;
 use super::error::{Error, Result};
 use super::shape::{Builder, ByteSet, Shape};
 
@@ -24,6 +26,13 @@ pub const REGEX_MAX_COMPILED_BYTES: usize = 1 << 20;
 /// Most memory, in bytes, of what an engine learns while it matches, per direction; then it
 /// starts afresh. Ordinary regexes use 2 thousand, those with all Unicode letters 60 thousand.
 const ENGINE_CACHE_BYTES: usize = 256 << 10;
+
+/// To start the engine.
+const ENGINE_STEPS: u64 = 64;
+
+/// An engine that does not remember its states goes through those of the regex for each byte:
+/// a step for so many bytes of them.
+const ENGINE_BYTES_PER_STEP: usize = 32;
 
 /// Most bytes and gaps of a regex that is matched as a glob: as of the longest glob.
 const SHAPE_MAX_PARTS: usize = super::glob::GLOB_MAX_BYTES;
@@ -90,11 +99,40 @@ impl Regex {
 
     /// Whether the expression is found in `name`.
     pub fn matches(&self, name: &[u8]) -> bool {
+        self.matches_counting(name, &mut Work::default())
+    }
+
+    /// The same; adds what it took.
+    pub(super) fn matches_counting(&self, name: &[u8], work: &mut Work) -> bool {
         match &self.0.matcher {
-            Matcher::Shape(shape) => shape.matches(name),
+            Matcher::Shape(shape) => shape.matches(name, &mut work.steps),
             Matcher::Engine { engine, needle, .. } => {
-                memchr::memmem::find(name, needle).is_some() && engine.is_match(name)
+                work.steps += (needle.len() + name.len()) as u64;
+                if memchr::memmem::find(name, needle).is_none() {
+                    return false;
+                }
+                work.steps += ENGINE_STEPS;
+                work.engine_bytes += name.len() as u64;
+                engine.is_match(name)
             }
+        }
+    }
+
+    /// Steps that the engine takes for a byte when its memory does not hold its states.
+    pub(super) fn engine_weight_max(&self) -> u64 {
+        match &self.0.matcher {
+            Matcher::Shape(_) => 0,
+            Matcher::Engine { engine, .. } => {
+                1 + (engine.memory_usage() / ENGINE_BYTES_PER_STEP) as u64
+            }
+        }
+    }
+
+    /// Steps that the engine takes for a byte.
+    pub(super) fn engine_weight(&self) -> u64 {
+        match has_few_states(&self.0.source) {
+            true => 1,
+            false => self.engine_weight_max(),
         }
     }
 
@@ -163,6 +201,18 @@ fn compile(text: &str, hir: &Hir) -> Result<Engine> {
         true => Err(too_large()),
         false => Ok(engine),
     }
+}
+
+/// Whether all states of the automaton fit what the engine remembers: it never starts afresh.
+fn has_few_states(text: &str) -> bool {
+    let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
+    let nfa = |hir: Hir| thompson::Compiler::new().configure(config).build_from_hir(&hir).ok();
+    let Some(nfa) = parse(text).ok().and_then(nfa) else { return false };
+    let config = dense::Config::new()
+        .start_kind(StartKind::Unanchored)
+        .dfa_size_limit(Some(ENGINE_CACHE_BYTES))
+        .determinize_size_limit(Some(ENGINE_CACHE_BYTES));
+    dense::Builder::new().configure(config).build_from_nfa(&nfa).is_ok()
 }
 
 /// The last line of a regex error is the sentence; the lines before draw an arrow.

@@ -1,0 +1,135 @@
+//! How much matching one plan may do.
+//!
+//! A step is about a nanosecond: a byte of a name that is looked at, or compared with one place
+//! of the pattern. Steps are counted, not timed, so that the same plan is refused or not
+//! wherever it runs.
+//!
+//! What the engine of a regex does inside nobody counts. It takes a step for a byte of the name
+//! when all states of its automaton fit its memory, and up to one for each state of the regex
+//! when they do not. Which of the two it is costs milliseconds to find out, and is asked only
+//! of a regex that would use the budget up.
+
+use super::error::Error;
+use super::pattern::Pattern;
+
+/// Steps that one plan may take when nobody says otherwise. See `tests/pattern_steps.rs` for
+/// what patterns take.
+pub const STEPS_MAX_DEFAULT: u64 = 4_000_000_000;
+
+/// To fetch a name and ask for it.
+const CANDIDATE_STEPS: u64 = 16;
+
+/// To pass a name in a search through the memory of all names.
+const SEARCHED_NAME_STEPS: u64 = 4;
+
+/// What a pattern takes at most without being weighed, as a part of the budget: about as long
+/// as the weighing.
+const WORTH_WEIGHING: u64 = 1024;
+
+/// What matching took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) steps: u64,
+    /// Bytes that went through the engine of a regex.
+    pub(super) engine_bytes: u64,
+}
+
+/// What one pattern took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    work: Work,
+    /// Steps for a byte in the engine.
+    weight: u64,
+    /// Whether `weight` is what it is, and not the worst it may be.
+    is_weighed: bool,
+    names: u64,
+}
+
+impl Tally {
+    /// Before the pattern is matched.
+    pub(super) fn of(pattern: &Pattern) -> Self {
+        Self { weight: pattern.engine_weight_max(), ..Self::default() }
+    }
+
+    fn steps(&self) -> u64 {
+        self.work.steps.saturating_add(self.work.engine_bytes.saturating_mul(self.weight))
+    }
+
+    fn weigh(&mut self, pattern: &Pattern) {
+        if !std::mem::replace(&mut self.is_weighed, true) && self.work.engine_bytes > 0 {
+            self.weight = pattern.engine_weight();
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Budget {
+    /// 0 for no limit.
+    max: u64,
+    /// Steps of the other patterns.
+    others: u64,
+    tally: Tally,
+    refused: Option<Error>,
+}
+
+impl Budget {
+    /// For one plan; 0 for no limit.
+    pub(super) fn new(max: u64) -> Self {
+        Self { max, ..Self::default() }
+    }
+
+    /// Goes on with a pattern.
+    pub(super) fn resume(&mut self, tally: Tally) {
+        self.others = self.others.saturating_sub(tally.steps());
+        self.tally = tally;
+    }
+
+    /// Leaves the pattern for another.
+    pub(super) fn pause(&mut self, pattern: &Pattern) -> Tally {
+        if self.tally.steps() > self.max / WORTH_WEIGHING {
+            self.tally.weigh(pattern);
+        }
+        self.others = self.steps();
+        std::mem::take(&mut self.tally)
+    }
+
+    /// The memory of so many names is searched for the pattern.
+    pub(super) fn search(&mut self, names: usize) {
+        self.tally.work.steps += names as u64 * SEARCHED_NAME_STEPS;
+    }
+
+    /// Whether the name belongs to the pattern; false when the budget is used up.
+    pub(super) fn matches(&mut self, pattern: &Pattern, name: &[u8]) -> bool {
+        self.tally.names += 1;
+        self.tally.work.steps += CANDIDATE_STEPS;
+        if self.max != 0 && self.steps() > self.max && self.is_over(pattern) {
+            return false;
+        }
+        pattern.matches_counting(name, &mut self.tally.work)
+    }
+
+    /// Steps so far.
+    pub(super) fn steps(&self) -> u64 {
+        self.others.saturating_add(self.tally.steps())
+    }
+
+    /// Why the plan is refused, if it is.
+    pub(super) fn refused(&mut self) -> Option<Error> {
+        self.refused.take()
+    }
+
+    #[cold]
+    fn is_over(&mut self, pattern: &Pattern) -> bool {
+        self.tally.weigh(pattern);
+        let is_over = self.steps() > self.max;
+        if is_over && self.refused.is_none() {
+            self.refused = Some(Error::TooManySteps {
+                pattern: pattern.source().to_vec(),
+                names: self.tally.names - 1,
+                limit: self.max,
+            });
+        }
+        is_over
+    }
+}
