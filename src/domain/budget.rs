@@ -4,17 +4,17 @@
 //! of the pattern. Steps are counted, not timed, so that the same plan is refused or not
 //! wherever it runs.
 //!
-//! What the engine of a regex does inside nobody counts. It takes a step for a byte of the name
-//! when all states of its automaton fit its memory, and up to one for each state of the regex
-//! when they do not. Which of the two it is costs milliseconds to find out, and is asked only
-//! of a regex that would use the budget up.
+//! What the engine of a regex does inside nobody counts: it is taken for the worst that it may
+//! be until that would use the budget up, and then tried on some of the names that it saw
+//! (see [`super::engine_cost`]).
 
 use super::error::Error;
+use super::name::NameList;
 use super::pattern::Pattern;
 
 /// Steps that one plan may take when nobody says otherwise. See `tests/pattern_steps.rs` for
 /// what patterns take.
-pub const STEPS_MAX_DEFAULT: u64 = 4_000_000_000;
+pub const STEPS_MAX_DEFAULT: u64 = 3_000_000_000;
 
 /// To fetch a name and ask for it.
 const CANDIDATE_STEPS: u64 = 16;
@@ -22,9 +22,14 @@ const CANDIDATE_STEPS: u64 = 16;
 /// To pass a name in a search through the memory of all names.
 const SEARCHED_NAME_STEPS: u64 = 4;
 
-/// What a pattern takes at most without being weighed, as a part of the budget: about as long
-/// as the weighing.
-const WORTH_WEIGHING: u64 = 1024;
+/// What a pattern takes at worst is looked at when it is this part of the budget.
+const WORTH_WEIGHING: u64 = 64;
+
+/// To try an engine on some names.
+const WEIGHING_STEPS: u64 = 100_000;
+
+/// Names that it is tried on at most.
+const SAMPLE: usize = 128;
 
 /// What matching took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,29 +40,49 @@ pub(super) struct Work {
 }
 
 /// What one pattern took.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     work: Work,
-    /// Steps for a byte in the engine.
+    /// Steps for a byte in the engine, at worst.
     weight: u64,
-    /// Whether `weight` is what it is, and not the worst it may be.
-    is_weighed: bool,
     names: u64,
+    /// Names that the engine saw since it was weighed, evenly spread.
+    sample: NameList,
+    runs: u64,
+    /// One of so many is in the sample.
+    spread: u64,
 }
 
 impl Tally {
     /// Before the pattern is matched.
     pub(super) fn of(pattern: &Pattern) -> Self {
-        Self { weight: pattern.engine_weight_max(), ..Self::default() }
+        Self { weight: pattern.engine_weight_max(), spread: 1, ..Self::default() }
     }
 
     fn steps(&self) -> u64 {
         self.work.steps.saturating_add(self.work.engine_bytes.saturating_mul(self.weight))
     }
 
+    fn remember(&mut self, name: &[u8]) {
+        self.runs += 1;
+        if !self.runs.is_multiple_of(self.spread) {
+            return;
+        }
+        if self.sample.len() >= SAMPLE {
+            self.sample = self.sample.iter().step_by(2).collect();
+            self.spread *= 2;
+        }
+        self.sample.push(name);
+    }
+
+    /// Counts what the engine did for what it is.
     fn weigh(&mut self, pattern: &Pattern) {
-        if !std::mem::replace(&mut self.is_weighed, true) && self.work.engine_bytes > 0 {
-            self.weight = pattern.engine_weight();
+        if self.work.engine_bytes > 0 {
+            let weight = pattern.engine_weight(&self.sample);
+            let engine = self.work.engine_bytes.saturating_mul(weight);
+            let steps = self.work.steps.saturating_add(engine).saturating_add(WEIGHING_STEPS);
+            self.work = Work { steps, engine_bytes: 0 };
+            (self.sample, self.runs, self.spread) = (NameList::default(), 0, 1);
         }
     }
 }
@@ -87,7 +112,7 @@ impl Budget {
 
     /// Leaves the pattern for another.
     pub(super) fn pause(&mut self, pattern: &Pattern) -> Tally {
-        if self.tally.steps() > self.max / WORTH_WEIGHING {
+        if self.tally.steps() - self.tally.work.steps > self.max / WORTH_WEIGHING {
             self.tally.weigh(pattern);
         }
         self.others = self.steps();
@@ -106,7 +131,12 @@ impl Budget {
         if self.max != 0 && self.steps() > self.max && self.is_over(pattern) {
             return false;
         }
-        pattern.matches_counting(name, &mut self.tally.work)
+        let engine_bytes = self.tally.work.engine_bytes;
+        let matches = pattern.matches_counting(name, &mut self.tally.work);
+        if self.tally.work.engine_bytes != engine_bytes {
+            self.tally.remember(name);
+        }
+        matches
     }
 
     /// Steps so far.

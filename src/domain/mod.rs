@@ -11,6 +11,7 @@ mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
+mod engine_cost;
 pub mod error;
 pub mod fence;
 mod files;

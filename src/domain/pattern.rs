@@ -3,6 +3,7 @@
 use super::budget::Work;
 use super::error::Result;
 use super::glob::Glob;
+use super::name::NameList;
 use super::regex::Regex;
 
 /// A matcher of key names.
@@ -56,9 +57,9 @@ impl Pattern {
         if let Self::Regex(regex) = self { regex.engine_weight_max() } else { 0 }
     }
 
-    /// Steps for a byte in the engine. Takes milliseconds.
-    pub(super) fn engine_weight(&self) -> u64 {
-        if let Self::Regex(regex) = self { regex.engine_weight() } else { 0 }
+    /// Steps for a byte of such names in the engine.
+    pub(super) fn engine_weight(&self, names: &NameList) -> u64 {
+        if let Self::Regex(regex) = self { regex.engine_weight(names) } else { 0 }
     }
 
     /// The bytes that every name of the set starts with; narrows the walk over an ordered index.

@@ -4,16 +4,17 @@
 //! matched as such, which is faster than any engine and takes no memory of an engine. The
 //! others go to the engine of the `regex` crate.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use regex_automata::dfa::{StartKind, dense};
 use regex_automata::meta::{self, Regex as Engine};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
 use super::budget::Work;
+use super::engine_cost::EngineCost;
 use super::error::{Error, Result};
+use super::name::NameList;
 use super::shape::{Builder, ByteSet, Shape};
 
 /// Longest regex, in bytes of source. Real patterns are under 100.
@@ -32,7 +33,7 @@ const ENGINE_STEPS: u64 = 64;
 
 /// An engine that does not remember its states goes through those of the regex for each byte:
 /// a step for so many bytes of them.
-const ENGINE_BYTES_PER_STEP: usize = 32;
+const ENGINE_BYTES_PER_STEP: usize = 4;
 
 /// Most bytes and gaps of a regex that is matched as a glob: as of the longest glob.
 const SHAPE_MAX_PARTS: usize = super::glob::GLOB_MAX_BYTES;
@@ -50,7 +51,12 @@ struct Compiled {
 #[derive(Debug)]
 enum Matcher {
     Shape(Shape),
-    Engine { engine: Engine, prefix: Box<[u8]>, needle: Box<[u8]> },
+    Engine {
+        engine: Engine,
+        prefix: Box<[u8]>,
+        needle: Box<[u8]>,
+        cost: OnceLock<Option<EngineCost>>,
+    },
 }
 
 impl Regex {
@@ -75,7 +81,8 @@ impl Regex {
                 let start = common_start(&hir);
                 let anchored = hir.properties().look_set_prefix().contains(Look::Start);
                 let prefix = if anchored { start.clone().into() } else { Box::default() };
-                Matcher::Engine { engine, prefix, needle: needle(&hir, start) }
+                let needle = needle(&hir, start);
+                Matcher::Engine { engine, prefix, needle, cost: OnceLock::new() }
             }
         };
         Ok(Self(Arc::new(Compiled { source: text.into(), matcher })))
@@ -91,7 +98,7 @@ impl Regex {
         self.0.source.len()
             + match &self.0.matcher {
                 Matcher::Shape(shape) => shape.memory(),
-                Matcher::Engine { engine, prefix, needle } => {
+                Matcher::Engine { engine, prefix, needle, .. } => {
                     engine.memory_usage() + prefix.len() + needle.len()
                 }
             }
@@ -128,12 +135,14 @@ impl Regex {
         }
     }
 
-    /// Steps that the engine takes for a byte.
-    pub(super) fn engine_weight(&self) -> u64 {
-        match has_few_states(&self.0.source) {
-            true => 1,
-            false => self.engine_weight_max(),
-        }
+    /// Steps that the engine takes for a byte of such names. Takes a tenth of a millisecond, and
+    /// some more the first time.
+    pub(super) fn engine_weight(&self, names: &NameList) -> u64 {
+        let Matcher::Engine { cost, .. } = &self.0.matcher else { return 0 };
+        let hir = || parse(&self.0.source).ok();
+        let cost = cost.get_or_init(|| EngineCost::new(&hir()?, ENGINE_CACHE_BYTES));
+        let steps = cost.as_ref().and_then(|cost| cost.steps_per_byte(names));
+        steps.map_or(self.engine_weight_max(), |steps| steps.min(self.engine_weight_max()))
     }
 
     /// What every name that matches starts with; empty if nothing is known.
@@ -201,18 +210,6 @@ fn compile(text: &str, hir: &Hir) -> Result<Engine> {
         true => Err(too_large()),
         false => Ok(engine),
     }
-}
-
-/// Whether all states of the automaton fit what the engine remembers: it never starts afresh.
-fn has_few_states(text: &str) -> bool {
-    let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
-    let nfa = |hir: Hir| thompson::Compiler::new().configure(config).build_from_hir(&hir).ok();
-    let Some(nfa) = parse(text).ok().and_then(nfa) else { return false };
-    let config = dense::Config::new()
-        .start_kind(StartKind::Unanchored)
-        .dfa_size_limit(Some(ENGINE_CACHE_BYTES))
-        .determinize_size_limit(Some(ENGINE_CACHE_BYTES));
-    dense::Builder::new().configure(config).build_from_nfa(&nfa).is_ok()
 }
 
 /// The last line of a regex error is the sentence; the lines before draw an arrow.

@@ -83,7 +83,7 @@ impl Scan {
         let mut ids: Vec<Option<KeyId>> = vec![None; allowed.len()];
         let known: Vec<bool> = allowed.iter().map(|name| self.keys.find(name).is_some()).collect();
         for looked in &mut self.patterns {
-            self.budget.resume(looked.tally);
+            self.budget.resume(std::mem::take(&mut looked.tally));
             for ((name, id), known) in allowed.iter().zip(&mut ids).zip(&known) {
                 if *known || !self.budget.matches(&looked.pattern, name) {
                     continue;

@@ -5,11 +5,15 @@
 //! backtracking, so a match costs at most `name bytes x pattern bytes` steps and no recursion
 //! (the server met both as CVE-2024-31228). The steps are counted, for the budget of a plan.
 
-/// To start a search for a literal.
+/// To start a search for a literal; its bytes and those that are passed come to that.
 const SEARCH_STEPS: u64 = 32;
 
-/// Bytes of a literal compared in one step.
-const BYTES_PER_STEP: usize = 16;
+/// To compare a literal, and for how many of its bytes another step is counted.
+const LITERAL_STEPS: u64 = 7;
+const LITERAL_BYTES_PER_STEP: usize = 16;
+
+/// To compare one byte with anything else.
+const BYTE_STEPS: u64 = 2;
 
 /// Segments with a gap between each two.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,16 +106,22 @@ impl Builder {
     }
 }
 
+impl Atom {
+    fn steps(&self) -> u64 {
+        match self {
+            Self::Literal(run) => LITERAL_STEPS + (run.len() / LITERAL_BYTES_PER_STEP) as u64,
+            Self::Any | Self::Class(_) => BYTE_STEPS,
+        }
+    }
+}
+
 impl Segment {
     /// Whether `text`, which has the segment's width, matches.
     fn matches(&self, mut text: &[u8], steps: &mut u64) -> bool {
         for atom in &self.atoms {
-            *steps += 1;
+            *steps += atom.steps();
             let rest = match atom {
-                Atom::Literal(run) => {
-                    *steps += (run.len() / BYTES_PER_STEP) as u64;
-                    text.strip_prefix(run.as_slice())
-                }
+                Atom::Literal(run) => text.strip_prefix(run.as_slice()),
                 Atom::Any => text.split_first().map(|(_, rest)| rest),
                 Atom::Class(set) => text
                     .split_first()
