@@ -1,6 +1,7 @@
 //! Commands while the index has no memory for all names, against a naive model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -101,9 +102,9 @@ fn play(steps: Vec<Step>) {
         match step {
             Step::Create(key) => {
                 // Over a key that is there, the server says nothing.
-                if !model.contains_key(&name(key)) {
-                    world.create(name(key).as_bytes());
-                    model.insert(name(key), BTreeSet::new());
+                if let Entry::Vacant(entry) = model.entry(name(key)) {
+                    world.create(entry.key().as_bytes());
+                    entry.insert(BTreeSet::new());
                 }
             }
             Step::Delete(key) => {

@@ -176,7 +176,7 @@ impl State {
                 self.own.retain(|(of, _)| *of != db);
             }
             None => {
-                self.forget_full();
+                self.memory.reopen();
                 self.databases.clear();
                 self.own.clear();
             }

@@ -107,7 +107,7 @@ pub fn examine(state: &State, deferred: u64) -> Vec<Finding> {
 /// Bytes of the index, and what comes of a limit that is reached.
 fn index_memory(state: &State) -> Finding {
     let (held, max) = (state.index_bytes(), state.memory.max());
-    let (level, meaning, remedy) = match (state.memory.is_full(), max != 0 && held >= max) {
+    let (level, meaning, remedy) = match (state.memory.is_full(), state.memory.refuses_tags()) {
         (false, false) => (Level::Healthy, "the index has the memory that it needs", ""),
         (true, false) => (
             Level::Warning,

@@ -38,8 +38,17 @@ pub struct IndexMemory {
     credit: usize,
     /// Whether new names are left out now.
     full: bool,
+    /// Whether tags were refused, and none were taken since.
+    pub fn refuses_tags(&self) -> bool {
+        self.refuses_tags
+    }
+
     /// Whether a name was left out since the last walk began.
     left_out: bool,
+    /// Whether tags were refused, and none were taken since.
+    refuses_tags: bool,
+    /// What a key took when new names began to be left out: without gaps from keys that went.
+    key_bytes: usize,
     /// Whether the log says that names are left out.
     told: bool,
 }
@@ -67,6 +76,11 @@ impl IndexMemory {
         begins
     }
 
+    /// There may be memory again.
+    pub(super) fn reopen(&mut self) {
+        (self.full, self.refuses_tags, self.credit) = (false, false, 0);
+    }
+
     /// What names alone may take.
     fn max_of_names(&self) -> usize {
         self.max - self.max / TAG_SHARE
@@ -82,7 +96,7 @@ impl State {
 
     /// Sets the limit of [`State::index_bytes`]; 0 for none. What is indexed stays.
     pub fn set_index_max(&mut self, max: usize) {
-        (self.memory.max, self.memory.credit) = (max, 0);
+        (self.memory.max, self.memory.credit, self.memory.refuses_tags) = (max, 0, false);
     }
 
     /// Whether a name may be indexed: it is already, or there is room for it. Another is left
@@ -107,12 +121,14 @@ impl State {
             return true;
         }
         if !self.memory.full {
-            let room = self.memory.max_of_names().saturating_sub(self.index_bytes());
+            let held = self.index_bytes();
+            let room = self.memory.max_of_names().saturating_sub(held);
             if let Some(credit) = room.checked_sub(cost) {
                 self.memory.credit = credit.min(CREDIT_MAX);
                 return true;
             }
             self.memory.full = true;
+            self.memory.key_bytes = held.checked_div(self.sizes().0).unwrap_or(cost);
         }
         self.memory.left_out = true;
         self.index.incomplete = true;
@@ -140,9 +156,10 @@ impl State {
             return Ok(());
         }
         let held = self.index_bytes();
-        match held + cost <= max {
-            true => Ok(()),
-            false => Err(Error::IndexFull { key: name.to_vec(), held, max }),
+        self.memory.refuses_tags = held + cost > max;
+        match self.memory.refuses_tags {
+            false => Ok(()),
+            true => Err(Error::IndexFull { key: name.to_vec(), held, max }),
         }
     }
 
@@ -156,12 +173,11 @@ impl State {
             false => held + held / TAG_SHARE,
             true => {
                 let missing = usize::try_from(live).unwrap_or(usize::MAX).saturating_sub(keys);
-                let average = held.checked_div(keys).unwrap_or(NAME_BYTES);
-                held.saturating_add(missing.saturating_mul(average))
+                held.saturating_add(missing.saturating_mul(self.memory.key_bytes))
             }
         };
         if self.memory.max == 0 || expected <= max {
-            (self.memory.full, self.memory.credit) = (false, 0);
+            self.memory.reopen();
         }
         !self.memory.full
     }
@@ -178,11 +194,6 @@ impl State {
         }
         self.memory.told = false;
         std::mem::take(&mut self.index.incomplete)
-    }
-
-    /// Nothing is left in any database.
-    pub(super) fn forget_full(&mut self) {
-        (self.memory.full, self.memory.credit) = (false, 0);
     }
 
     /// What replies say while patterns have to ask the server.
@@ -225,7 +236,7 @@ mod tests {
     fn names_stop_at_nine_tenths_and_tags_at_the_limit() {
         let mut state = full();
         let held = state.index_bytes();
-        assert!((MAX / 100 * 85..=MAX / 100 * 92).contains(&held), "{held}");
+        assert!((MAX / 100 * 85..=MAX / 100 * 93).contains(&held), "{held}");
         assert!(state.index.incomplete && state.memory.has_left_out());
         let keys = state.sizes().0;
         state.notice(Change::Created, Db(9), b"another");

@@ -55,7 +55,7 @@ enum Matcher {
         engine: Engine,
         prefix: Box<[u8]>,
         needle: Box<[u8]>,
-        cost: OnceLock<Option<EngineCost>>,
+        cost: OnceLock<Option<Box<EngineCost>>>,
     },
 }
 
@@ -140,9 +140,9 @@ impl Regex {
     pub(super) fn engine_weight(&self, names: &NameList) -> u64 {
         let Matcher::Engine { cost, .. } = &self.0.matcher else { return 0 };
         let hir = || parse(&self.0.source).ok();
-        let cost = cost.get_or_init(|| EngineCost::new(&hir()?, ENGINE_CACHE_BYTES));
-        let steps = cost.as_ref().and_then(|cost| cost.steps_per_byte(names));
-        steps.map_or(self.engine_weight_max(), |steps| steps.min(self.engine_weight_max()))
+        let cost = cost.get_or_init(|| EngineCost::new(&hir()?, ENGINE_CACHE_BYTES).map(Box::new));
+        let worst = self.engine_weight_max();
+        cost.as_ref().map_or(worst, |cost| cost.steps_per_byte(names).min(worst))
     }
 
     /// What every name that matches starts with; empty if nothing is known.
