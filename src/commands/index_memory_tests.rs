@@ -1,7 +1,7 @@
 //! Commands while the index has no memory for all names, against a naive model.
 
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use proptest::prelude::*;
 

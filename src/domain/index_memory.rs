@@ -38,11 +38,6 @@ pub struct IndexMemory {
     credit: usize,
     /// Whether new names are left out now.
     full: bool,
-    /// Whether tags were refused, and none were taken since.
-    pub fn refuses_tags(&self) -> bool {
-        self.refuses_tags
-    }
-
     /// Whether a name was left out since the last walk began.
     left_out: bool,
     /// Whether tags were refused, and none were taken since.
@@ -74,6 +69,11 @@ impl IndexMemory {
         let begins = self.full && !self.told;
         self.told |= begins;
         begins
+    }
+
+    /// Whether tags were refused, and none were taken since.
+    pub fn refuses_tags(&self) -> bool {
+        self.refuses_tags
     }
 
     /// There may be memory again.
