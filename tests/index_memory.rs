@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{Client, Server, eventually, field, has_field, int, text, texts};
+use support::{Client, Server, eventually, field, has_field, int, text};
 
 /// Keys that do not fit a limit of a megabyte.
 const KEYS: i64 = 30_000;
@@ -131,7 +131,7 @@ fn tags_have_a_share_of_their_own_and_are_refused_in_the_end() {
 #[test]
 fn memory_that_keys_leave_is_used_again() {
     let (server, mut client) = full_server(&[]);
-    assert_eq!(int(&client.run("INVAL.PURGE REGEX ':[0-5]:'"), "deleted"), KEYS / 10 * 6);
+    assert_eq!(int(&client.run("INVAL.PURGE REGEX ':[0-7]:'"), "deleted"), KEYS / 10 * 8);
     eventually("the index is complete", || client.info("index_complete") == 1);
     assert_eq!(client.info("keys"), client.int("DBSIZE"));
     populate(&mut client, 0, KEYS);
@@ -233,6 +233,5 @@ fn a_pattern_that_takes_too_many_steps_deletes_nothing() {
     assert!(int(&client.run(lines[0]), "deleted") > 1000);
     client.run("CONFIG SET inval.pattern-max-steps 3000000000");
     assert!(int(&client.run("INVAL.PURGE GLOB *[0-9]?"), "deleted") > 1000);
-    assert_eq!(texts(&client.run("CONFIG GET inval.nope")).len(), 0);
     client.assert_sound();
 }
