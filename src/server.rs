@@ -32,6 +32,7 @@ impl Shared {
         for (change, db, name) in self.pending.take() {
             state.notice(change, db, &name);
         }
+        state.settle();
         look(&mut state)
     }
 

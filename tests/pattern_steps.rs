@@ -13,7 +13,7 @@ use std::env;
 use std::time::Instant;
 
 use inval::domain::State;
-use inval::domain::budget::STEPS_MAX_DEFAULT;
+use inval::domain::budget::{STEPS_MAX_DEFAULT, StepsMax};
 use inval::domain::change::Change;
 use inval::domain::error::Error;
 use inval::domain::name::Db;
@@ -105,12 +105,12 @@ fn a_plan_that_takes_too_many_steps_is_refused_and_says_why() {
     let mut state = ordinary(5000);
     let steps = plan(&mut state, &["glob ?*"]).unwrap().steps;
     assert!(steps > 5000 * 16, "{steps}");
-    state.pattern_max_steps = steps;
+    state.steps_max = StepsMax(steps);
     assert_eq!(plan(&mut state, &["glob ?*"]).unwrap().matched, 5000);
     // It is one budget for all patterns of a plan.
     let error = plan(&mut state, &["glob user:*", "glob ?*"]).unwrap_err().to_string();
     assert!(error.starts_with("pattern '?*' took the plan beyond"), "{error}");
-    state.pattern_max_steps = 0;
+    state.steps_max = StepsMax(0);
     assert_eq!(plan(&mut state, &["glob ?*", "glob ?*"]).unwrap().steps, 2 * steps);
 }
 
@@ -153,7 +153,7 @@ fn what_patterns_take() {
                 if max == 0 && state.sizes().0 > 1_000_000 {
                     continue;
                 }
-                state.pattern_max_steps = max;
+                state.steps_max = StepsMax(max);
                 let start = Instant::now();
                 let done = plan(&mut state, &[&text]);
                 let micros = start.elapsed().as_micros() as f64;

@@ -102,7 +102,7 @@ fn act(
     while start < plan.names.len() {
         let batch = start..plan.names.len().min(start + UNLINK_BATCH);
         start = batch.end;
-        server.state(|state| state.begin_deletion());
+        server.state(|state| state.begin_deletion(plan, batch.clone()));
         let deleted = server.redis().unlink(&plan.names, batch.clone());
         let expired = server.state(|state| state.end_deletion());
         let absent = match deleted? == batch.len() as u64 {

@@ -1,5 +1,7 @@
 //! The inner nodes of the trie of names, and what points to them.
 
+use smallvec::SmallVec;
+
 use super::key_table::KeyId;
 
 /// A branch or a bucket; or none, for the root of an empty trie.
@@ -40,23 +42,27 @@ impl Node {
     }
 }
 
+/// Bytes of a label and children that stand in the branch itself: most branches part at digits
+/// and are two cache lines then. Each other place costs the way of a name a miss.
+const INLINE: usize = 16;
+
 /// Where the names that begin alike go different ways.
 #[derive(Clone, Debug)]
 pub(super) struct Branch {
     /// What all names below go on with.
-    pub(super) label: Box<[u8]>,
+    pub(super) label: SmallVec<[u8; INLINE]>,
     /// The key whose name ends behind the label.
     pub(super) end: KeyId,
     /// The next byte of each child, ascending.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: SmallVec<[u8; INLINE]>,
     /// In the order of `bytes`.
-    pub(super) children: Vec<Node>,
+    pub(super) children: SmallVec<[Node; INLINE]>,
 }
 
 impl Branch {
     /// A branch that leads nowhere yet.
     pub(super) fn new(label: &[u8]) -> Self {
-        Self { label: label.into(), end: NO_KEY, bytes: vec![], children: vec![] }
+        Self { label: label.into(), end: NO_KEY, bytes: SmallVec::new(), children: SmallVec::new() }
     }
 
     /// The position of the child for a byte.
@@ -71,3 +77,5 @@ impl Branch {
         self.children.insert(at, child);
     }
 }
+
+const _: () = assert!(size_of::<Branch>() == 128, "two cache lines");

@@ -16,6 +16,16 @@ use super::pattern::Pattern;
 /// what patterns take.
 pub const STEPS_MAX_DEFAULT: u64 = 3_000_000_000;
 
+/// Most steps of one plan; 0 for any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepsMax(pub u64);
+
+impl Default for StepsMax {
+    fn default() -> Self {
+        Self(STEPS_MAX_DEFAULT)
+    }
+}
+
 /// To fetch a name and ask for it.
 const CANDIDATE_STEPS: u64 = 16;
 
@@ -99,9 +109,9 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// For one plan; 0 for no limit.
-    pub(super) fn new(max: u64) -> Self {
-        Self { max, ..Self::default() }
+    /// For one plan.
+    pub(super) fn new(max: StepsMax) -> Self {
+        Self { max: max.0, ..Self::default() }
     }
 
     /// Goes on with a pattern.

@@ -12,6 +12,10 @@
 //! bytes lead; no bucket is empty; a branch has a child or an end; children are in order of
 //! their byte.
 
+mod together;
+
+pub(super) use together::Few;
+
 use smallvec::SmallVec;
 
 use super::branch::{Branch, Kind, NO_KEY, NONE, Node};
@@ -71,12 +75,17 @@ impl Default for BurstTrie {
 impl BurstTrie {
     /// The id of a name.
     pub(super) fn find(&self, name: &[u8], print: Print, names: &KeyNames) -> Option<KeyId> {
-        match self.descend(name, |_| {}).1 {
+        self.found(&self.descend(name, |_| {}).1, name, print, names)
+    }
+
+    /// The id of a name whose way ends at `stop`.
+    fn found(&self, stop: &Stop, name: &[u8], print: Print, names: &KeyNames) -> Option<KeyId> {
+        match stop {
             Stop::End { branch } => {
-                self.branches.get(branch).map(|branch| branch.end).filter(|end| *end != NO_KEY)
+                self.branches.get(*branch).map(|branch| branch.end).filter(|end| *end != NO_KEY)
             }
             Stop::Bucket { bucket, .. } => {
-                let bucket = self.buckets.get(bucket)?;
+                let bucket = self.buckets.get(*bucket)?;
                 let at = bucket.find(name, print, names)?;
                 bucket.ids.get(at).copied()
             }
@@ -84,32 +93,50 @@ impl BurstTrie {
         }
     }
 
-    /// Adds a name that is not there; `names` knows it by its id already.
-    pub(super) fn insert(&mut self, id: KeyId, name: &[u8], print: Print, names: &KeyNames) {
-        let (link, stop) = self.descend(name, |_| {});
+    /// The id of a name, which is given one when it has none; the flag says whether it is new.
+    /// `None` when there is room for no more names.
+    pub(super) fn find_or_add(
+        &mut self,
+        name: &[u8],
+        print: Print,
+        names: &mut KeyNames,
+    ) -> Option<(KeyId, bool)> {
+        let (mut link, mut stop) = self.descend(name, |_| {});
+        if let Some(id) = self.found(&stop, name, print, names) {
+            return Some((id, false));
+        }
+        let id = names.add(name)?;
+        while let Stop::Bucket { bucket, depth } = stop
+            && self.buckets.get(bucket).is_some_and(|bucket| bucket.ids.len() >= BUCKET_IDS)
+        {
+            self.burst(link, bucket, depth, names);
+            (link, stop) = self.descend(name, |_| {});
+        }
+        self.hang(id, name, print, names, link, stop);
+        Some((id, true))
+    }
+
+    /// Adds an id where the way of its name ends; a bucket there has room.
+    fn hang(
+        &mut self,
+        id: KeyId,
+        name: &[u8],
+        print: Print,
+        names: &mut KeyNames,
+        link: Link,
+        stop: Stop,
+    ) {
         match stop {
             Stop::Empty => {
                 let bucket = self.new_bucket();
-                self.push(bucket, id, print);
+                self.push(bucket, id, print, names);
                 self.set(link, bucket);
             }
-            Stop::Bucket { bucket, depth } => {
-                let full = self.buckets.get(bucket).is_some_and(|b| b.ids.len() >= BUCKET_IDS);
-                if full {
-                    self.burst(link, bucket, depth, names);
-                    // The bucket is a branch now; below it there is room.
-                    return self.insert(id, name, print, names);
-                }
-                self.push(Node::bucket(bucket), id, print);
-            }
-            Stop::End { branch } => {
-                if let Some(branch) = self.branches.get_mut(branch) {
-                    branch.end = id;
-                }
-            }
+            Stop::Bucket { bucket, .. } => self.push(Node::bucket(bucket), id, print, names),
+            Stop::End { branch } => self.end_at(branch, id, names),
             Stop::NoChild { branch, depth } => {
                 let bucket = self.new_bucket();
-                self.push(bucket, id, print);
+                self.push(bucket, id, print, names);
                 if let (Some(branch), Some(byte)) = (self.branches.get_mut(branch), name.get(depth))
                 {
                     branch.add(*byte, bucket);
@@ -118,14 +145,10 @@ impl BurstTrie {
             Stop::Label { branch, depth, agree } => {
                 let upper = self.split_label(link, branch, agree);
                 match name.get(depth + agree) {
-                    None => {
-                        if let Some(upper) = self.branches.get_mut(upper) {
-                            upper.end = id;
-                        }
-                    }
+                    None => self.end_at(upper, id, names),
                     Some(byte) => {
                         let bucket = self.new_bucket();
-                        self.push(bucket, id, print);
+                        self.push(bucket, id, print, names);
                         if let Some(upper) = self.branches.get_mut(upper) {
                             upper.add(*byte, bucket);
                         }
@@ -199,7 +222,7 @@ impl BurstTrie {
         }
     }
 
-    /// Bytes held from the allocator, about: labels are counted as short.
+    /// Bytes held from the allocator, about: branches are counted as narrow.
     pub(super) fn held_bytes(&self, ids: usize) -> usize {
         /// Capacity that buckets have beyond their ids, as measured: they grow by halves.
         const SLACK_PERCENT: usize = 20;
@@ -207,7 +230,7 @@ impl BurstTrie {
         entries
             + entries * SLACK_PERCENT / 100
             + self.buckets.len() * size_of::<Bucket>()
-            + self.branches.len() * 2 * size_of::<Branch>()
+            + self.branches.len() * size_of::<Branch>()
     }
 
     /// Goes down as far as the name leads; tells the links that were followed.
@@ -221,7 +244,7 @@ impl BurstTrie {
                 Kind::Branch(at) => {
                     let Some(branch) = self.branches.get(at) else { return (link, Stop::Empty) };
                     let rest = name.get(depth..).unwrap_or_default();
-                    if !rest.starts_with(&branch.label) {
+                    if !rest.starts_with(branch.label.as_slice()) {
                         let agree = common(rest, &branch.label);
                         return (link, Stop::Label { branch: at, depth, agree });
                     }
@@ -243,30 +266,42 @@ impl BurstTrie {
     }
 
     /// Turns a full bucket into a branch with buckets.
-    fn burst(&mut self, link: Link, bucket: usize, depth: usize, names: &KeyNames) {
+    fn burst(&mut self, link: Link, bucket: usize, depth: usize, names: &mut KeyNames) {
         let Some(full) = self.buckets.get_mut(bucket).map(std::mem::take) else { return };
         self.free_buckets.push(bucket);
         let rest = |id: KeyId| names.get(id).get(depth..).unwrap_or_default();
         let first = full.ids.first().map_or(&[][..], |id| rest(*id));
         let shared = full.ids.iter().map(|id| common(first, rest(*id))).min().unwrap_or(0);
         let mut branch = Branch::new(first.get(..shared).unwrap_or_default());
+        let mut end = None;
         for (id, print) in full.ids.iter().zip(&full.prints) {
-            let Some(byte) = rest(*id).get(shared) else {
-                branch.end = *id;
+            let Some(byte) = names.get(*id).get(depth + shared).copied() else {
+                end = Some(*id);
                 continue;
             };
-            let child = match branch.child(*byte).and_then(|at| branch.children.get(at)) {
+            let child = match branch.child(byte).and_then(|at| branch.children.get(at)) {
                 Some(child) => *child,
                 None => {
                     let child = self.new_bucket();
-                    branch.add(*byte, child);
+                    branch.add(byte, child);
                     child
                 }
             };
-            self.push(child, *id, *print);
+            self.push(child, *id, *print, names);
         }
         let at = self.new_branch(branch);
+        if let Some(end) = end {
+            self.end_at(at, end, names);
+        }
         self.set(link, Node::branch(at));
+    }
+
+    /// An id ends at a branch.
+    fn end_at(&mut self, at: usize, id: KeyId, names: &mut KeyNames) {
+        if let Some(branch) = self.branches.get_mut(at) {
+            branch.end = id;
+            names.set_node(id, Node::branch(at));
+        }
     }
 
     /// Puts a branch with the first bytes of a label above the branch that keeps the others.
@@ -335,11 +370,12 @@ impl BurstTrie {
         }
     }
 
-    fn push(&mut self, bucket: Node, id: KeyId, print: Print) {
-        if let Kind::Bucket(at) = bucket.kind()
+    fn push(&mut self, node: Node, id: KeyId, print: Print, names: &mut KeyNames) {
+        if let Kind::Bucket(at) = node.kind()
             && let Some(bucket) = self.buckets.get_mut(at)
         {
             bucket.push(id, print);
+            names.set_node(id, node);
         }
     }
 

@@ -48,6 +48,16 @@ impl Change {
 impl State {
     /// Takes a change of the keyspace in.
     pub fn notice(&mut self, change: Change, db: Db, name: &[u8]) {
+        if change == Change::Loaded {
+            return self.loaded(db, name);
+        }
+        if let Some(deletion) = &mut self.deletion {
+            let is_deletion = matches!(change, Change::Deleted | Change::Unlinked);
+            if is_deletion && deletion.takes(db, name) {
+                return;
+            }
+        }
+        self.settle();
         if name.starts_with(OWN_PREFIX) {
             return self.notice_own(change, db, name);
         }
@@ -58,13 +68,12 @@ impl State {
                     self.mark(db, name);
                 }
             }
-            Change::Loaded => {
-                self.seen(db, name);
-            }
+            // Returned above.
+            Change::Loaded => {}
             Change::Deleted | Change::Evicted => self.removed(db, name),
             Change::Expired => {
-                if let Some(expired) = &mut self.expired {
-                    expired.push(name.into());
+                if let Some(deletion) = &mut self.deletion {
+                    deletion.expired(name);
                 }
                 self.removed(db, name);
             }
@@ -92,7 +101,7 @@ impl State {
         }
     }
 
-    fn notice_own(&mut self, change: Change, db: Db, name: &[u8]) {
+    pub(super) fn notice_own(&mut self, change: Change, db: Db, name: &[u8]) {
         match change {
             Change::Created | Change::Loaded | Change::Arrived | Change::Copied => {
                 self.own.insert((db, name.into()));

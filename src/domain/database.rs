@@ -2,6 +2,8 @@
 //!
 //! Always true: only live keys carry tags.
 
+use std::ops::Range;
+
 use super::key_table::{KeyId, KeyTable};
 use super::tag_store::{TagId, TagStore};
 
@@ -38,6 +40,12 @@ impl Database {
         }
     }
 
+    /// Known keys are gone, and all that is known of them.
+    pub fn removed_ids(&mut self, ids: &[KeyId]) {
+        self.tags.clear_all(ids);
+        self.keys.remove_ids(ids);
+    }
+
     /// The tags of a key; none when it has none or is not known.
     pub fn tags_of(&self, name: &[u8]) -> Vec<Vec<u8>> {
         let Some(id) = self.keys.find(name) else { return vec![] };
@@ -54,6 +62,15 @@ impl Database {
         let id = self.keys.find(name)?;
         self.tags.set(id, tags);
         Some(self.tags.tags_of(id).len())
+    }
+
+    /// Puts the tags of a snapshot on keys that were loaded before; at most [`TOGETHER`] keys.
+    pub fn restore(&mut self, keys: &[(&[u8], Range<usize>)], tags: &[&[u8]]) {
+        let ids = self.keys.find_together(keys.iter().map(|(name, _)| *name));
+        self.tags.touch(&ids);
+        for (id, (_, of)) in ids.iter().zip(keys).filter(|(id, _)| **id != KeyId::MAX) {
+            self.tags.set(*id, tags.get(of.clone()).unwrap_or_default().iter().copied());
+        }
     }
 
     /// The keys of a tag expression, each once.

@@ -1,6 +1,7 @@
 //! Rules from files, and what a load of data leaves of them.
 
 use super::State;
+use super::key_table::TOGETHER;
 use super::name::Db;
 use super::rule::Rule;
 use super::rule_document;
@@ -37,16 +38,13 @@ impl State {
     /// since the snapshot is taken from the file; one whose file is the same is left as it was
     /// in the snapshot: changed, switched off or deleted.
     pub fn restore(&mut self, snapshot: Snapshot, files_count: bool) {
-        snapshot.for_each_key(|db, key, tags| {
-            if self.memory.has_left_out() && !self.is_indexed(db, key) {
-                self.keep(db, key);
-                // A replica is given every key of the snapshot. Others drop those that expired.
-                if !self.loads_from_primary {
-                    self.unsure.push((db, key.to_vec()));
-                }
+        self.settle();
+        snapshot.for_each_part(|db, part| {
+            if self.memory.has_left_out() {
+                part.keys.iter().for_each(|(key, _)| self.keep_on_word(db, key));
             }
             if let Some(database) = self.databases.get_mut(&db) {
-                database.set_tags(key, tags.iter().copied());
+                part.keys.chunks(TOGETHER).for_each(|some| database.restore(some, &part.tags));
             }
         });
         self.rules = RuleTable::default();
@@ -54,6 +52,14 @@ impl State {
         self.files = snapshot.files;
         if files_count && !self.loads_from_primary {
             self.merge_files();
+        }
+    }
+
+    /// Indexes a tagged key of a snapshot that was left out for want of memory.
+    fn keep_on_word(&mut self, db: Db, key: &[u8]) {
+        // A replica is given every key of the snapshot. Others drop those that expired.
+        if self.keep(db, key) && !self.loads_from_primary {
+            self.unsure.push((db, key.to_vec()));
         }
     }
 

@@ -317,6 +317,7 @@ mod tests {
             after.set_index_max(64 << 10);
             after.begin_load(from_primary);
             (0..2900).for_each(|at| after.notice(Change::Loaded, Db(0), &name(at)));
+            after.settle();
             let indexed = after.sizes().0;
             assert!(indexed < 1000);
             after.restore(snapshot(), false);

@@ -1,5 +1,8 @@
-//! The names of the live keys by id, and the stamps of plans.
+//! The names of the live keys by id, where the trie has them, and the stamps of plans.
 
+use std::hint::black_box;
+
+use super::branch::{NONE, Node};
 use super::key_table::KeyId;
 use super::name_arena::{NameArena, Place};
 use super::paged::Paged;
@@ -17,6 +20,8 @@ const NO_SLOT: KeyId = KeyId::MAX;
 struct Slot {
     place: Place,
     stamp: u32,
+    /// The bucket or branch of the trie that holds the id.
+    node: Node,
 }
 
 /// See the module. Ids are used again.
@@ -47,7 +52,7 @@ impl KeyNames {
         if id == NO_SLOT {
             return None;
         }
-        let slot = Slot { place: self.arena.push(id, name)?, stamp: NO_PLAN };
+        let slot = Slot { place: self.arena.push(id, name)?, stamp: NO_PLAN, node: NONE };
         match self.slots.get_mut(id as usize) {
             Some(free) => {
                 self.first_free = free.place;
@@ -65,7 +70,8 @@ impl KeyNames {
         let Some(slot) = self.slots.get_mut(id as usize).filter(|slot| slot.stamp != FREE) else {
             return;
         };
-        let place = std::mem::replace(slot, Slot { place: self.first_free, stamp: FREE }).place;
+        let free = Slot { place: self.first_free, stamp: FREE, node: NONE };
+        let place = std::mem::replace(slot, free).place;
         self.first_free = id;
         self.arena.release(place, |owner, place| {
             if let Some(slot) = self.slots.get_mut(owner as usize) {
@@ -79,6 +85,24 @@ impl KeyNames {
         match self.slots.get(id as usize) {
             Some(slot) if slot.stamp != FREE => self.arena.get(slot.place),
             _ => b"",
+        }
+    }
+
+    /// Asks for the memory of the names of these ids, without waiting for any before the next.
+    pub(super) fn touch(&self, ids: &[KeyId]) {
+        let names = ids.iter().map(|id| self.get(*id));
+        black_box(names.fold(0, |sum, name| sum ^ name.last().copied().unwrap_or(0)));
+    }
+
+    /// Where the trie has an id.
+    pub(super) fn node(&self, id: KeyId) -> Node {
+        self.slots.get(id as usize).map_or(NONE, |slot| slot.node)
+    }
+
+    /// Notes where the trie has an id.
+    pub(super) fn set_node(&mut self, id: KeyId, node: Node) {
+        if let Some(slot) = self.slots.get_mut(id as usize) {
+            slot.node = node;
         }
     }
 

@@ -8,14 +8,19 @@
 use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
+use smallvec::SmallVec;
 
 use super::bucket::Print;
-use super::burst_trie::BurstTrie;
+use super::burst_trie::{BurstTrie, Few};
 use super::key_names::KeyNames;
 use super::steps::{Prefix, Steps};
 
 /// Stands for a live key name inside one database.
 pub type KeyId = u32;
+
+/// Ids whose memory is asked for at once: more than a core waits for at a time, so few that what
+/// came first is still there when it is used.
+pub const TOGETHER: usize = 64;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -51,26 +56,41 @@ impl KeyTable {
     /// names are known already.
     pub fn insert(&mut self, name: &[u8]) -> Option<(KeyId, bool)> {
         let print = self.print(name);
-        if let Some(id) = self.trie.find(name, print, &self.names) {
-            return Some((id, false));
-        }
-        let id = self.names.add(name)?;
-        self.trie.insert(id, name, print, &self.names);
-        self.len += 1;
-        Some((id, true))
+        let (id, is_new) = self.trie.find_or_add(name, print, &mut self.names)?;
+        self.len += usize::from(is_new);
+        Some((id, is_new))
     }
 
     /// Forgets `name`; gives the id it had. Until the next `insert` the id is nobody's.
     pub fn remove(&mut self, name: &[u8]) -> Option<KeyId> {
         let print = self.print(name);
         let id = self.trie.remove(name, print, &self.names)?;
+        self.forget(id);
+        Some(id)
+    }
+
+    /// Forgets live ids: what [`KeyTable::remove`] does, without the search.
+    pub fn remove_ids(&mut self, ids: &[KeyId]) {
+        for some in ids.chunks(TOGETHER) {
+            self.trie.touch(some, &self.names);
+            for id in some {
+                if self.trie.remove_from_bucket(*id, &self.names) {
+                    self.forget(*id);
+                } else {
+                    let name = self.names.get(*id).to_vec();
+                    self.remove(&name);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, id: KeyId) {
         self.names.remove(id);
         self.len -= 1;
         if self.len == 0 {
             self.names.clear();
             self.trie = BurstTrie::default();
         }
-        Some(id)
     }
 
     /// All live ids with their names, in the order of memory.
@@ -86,6 +106,18 @@ impl KeyTable {
     /// Shows the names that hold `needle`. Costs a search through the memory of all names.
     pub(super) fn search(&self, needle: &[u8], visit: impl FnMut(KeyId, &[u8])) {
         self.names.search(needle, visit);
+    }
+
+    /// Asks for the memory of the names of the first [`TOGETHER`] ids.
+    pub fn touch(&self, ids: &[KeyId]) {
+        self.names.touch(ids.get(..TOGETHER).unwrap_or(ids));
+    }
+
+    /// The ids of some names, at most [`TOGETHER`]; of those that are not live, an id that no
+    /// key has. What interning them needs is in the cache then.
+    pub fn find_together<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Few {
+        let wanted: SmallVec<[_; TOGETHER]> = names.map(|name| (name, self.print(name))).collect();
+        self.trie.find_together(&wanted, &self.names)
     }
 
     /// Starts a plan: from here on [`KeyTable::take`] says yes once per key.
@@ -110,8 +142,8 @@ impl KeyTable {
     pub fn check(&self) -> Result<(), String> {
         self.names.check(self.len)?;
         for (id, name) in self.iter() {
-            if self.find(name) != Some(id) {
-                return Err(format!("id {id} is not found by its name"));
+            if self.find(name) != Some(id) || !self.trie.has_at_node(id, &self.names) {
+                return Err(format!("id {id} is not where it should be"));
             }
         }
         let mut walked = 0;

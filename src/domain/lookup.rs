@@ -72,7 +72,9 @@ pub(super) fn find(database: &Database, target: &Resolved, budget: &mut Budget) 
         }
         Resolved::Tag(tag) => {
             let id = database.tags.find(tag);
-            let ids = id.map_or(&[][..], |id| database.tags.keys_of(id)).to_vec();
+            let members = id.map_or(&[][..], |id| database.tags.keys_of(id));
+            // From the last on: so none of the others changes its place when they go.
+            let ids: Vec<KeyId> = members.iter().rev().copied().collect();
             Found { strategy: Strategy::TagMembers, candidates: ids.len() as u64, ids }
         }
         Resolved::Tags(expression) => {

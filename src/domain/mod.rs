@@ -11,6 +11,7 @@ mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
+pub mod deletion;
 mod engine_cost;
 pub mod error;
 pub mod fence;
@@ -20,6 +21,7 @@ pub mod health;
 pub mod index_memory;
 mod key_names;
 pub mod key_table;
+mod loading;
 pub mod lookup;
 mod members;
 pub mod membership;
@@ -54,9 +56,12 @@ mod varint;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use budget::StepsMax;
 use database::Database;
+use deletion::Deletion;
 use fence::Fence;
 use index_memory::IndexMemory;
+use loading::Loaded;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -69,7 +74,7 @@ use travel::Travel;
 ///
 /// Always true: a key outside the fence is in no database; a database without keys does not
 /// exist.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct State {
     databases: BTreeMap<Db, Database>,
     /// The rules, server-wide.
@@ -88,8 +93,8 @@ pub struct State {
     pub memory: IndexMemory,
     /// Tagged keys of a snapshot that were not indexed for want of memory: do they live?
     unsure: Vec<(Db, Vec<u8>)>,
-    /// Most steps that matching may take for one plan; 0 for any number.
-    pub pattern_max_steps: u64,
+    /// How much matching one plan may do.
+    pub steps_max: StepsMax,
     /// Tags on their way from one name or database to another.
     pub travel: Travel,
     /// The module's own keys that are there.
@@ -100,8 +105,10 @@ pub struct State {
     pub drift: Drift,
     /// Whether the data that is or was last being loaded comes from a primary.
     loads_from_primary: bool,
-    /// Names that went by expiry while somebody deletes and wants to know.
-    expired: Option<Vec<Box<[u8]>>>,
+    /// Names of loaded keys that are not in the index yet.
+    loaded: Loaded,
+    /// What we are deleting.
+    deletion: Option<Deletion>,
 }
 
 /// How far the first walk over the keyspace has come.
@@ -113,29 +120,6 @@ pub struct IndexProgress {
     pub expected: u64,
     /// Keys seen by the walk.
     pub scanned: u64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            databases: BTreeMap::new(),
-            rules: RuleTable::default(),
-            file_rules: vec![],
-            files: FileDigests::default(),
-            stats: Stats::default(),
-            fence: Fence::default(),
-            index: IndexProgress::default(),
-            memory: IndexMemory::default(),
-            unsure: vec![],
-            pattern_max_steps: budget::STEPS_MAX_DEFAULT,
-            travel: Travel::default(),
-            own: BTreeSet::new(),
-            pass: None,
-            drift: Drift::default(),
-            loads_from_primary: false,
-            expired: None,
-        }
-    }
 }
 
 impl State {
@@ -179,16 +163,6 @@ impl State {
             }
         }
         self.databases.retain(|_, database| !database.keys.is_empty());
-    }
-
-    /// From here on, expired names are written down.
-    pub fn begin_deletion(&mut self) {
-        self.expired = Some(vec![]);
-    }
-
-    /// The names that expired since [`State::begin_deletion`].
-    pub fn end_deletion(&mut self) -> Vec<Box<[u8]>> {
-        self.expired.take().unwrap_or_default()
     }
 
     /// How many keys, tags and (key, tag) pairs are known, over all databases.

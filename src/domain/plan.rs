@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::State;
-use super::budget::Budget;
+use super::budget::{Budget, StepsMax};
 use super::database::Database;
 use super::error::Result;
+use super::key_table::{KeyId, TOGETHER};
 use super::lookup::{self, Found, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
@@ -42,6 +43,8 @@ pub struct Plan {
     pub targets: Vec<PlanTarget>,
     /// Each key once, in order of work.
     pub names: NameList,
+    /// For each name, its id; none at all after a scan.
+    pub ids: Vec<KeyId>,
     /// For each name, the position of the target that took it.
     pub taken_by: Vec<u32>,
     /// For each name, the position of the rule that wants it warmed.
@@ -79,19 +82,21 @@ fn build_with(state: &mut State, db: Db, request: Request, mut scan: Option<Scan
         rules: request.rules,
         targets: Vec::with_capacity(request.targets.len()),
         names: NameList::default(),
+        ids: vec![],
         taken_by: vec![],
         warm_for: vec![],
         matched: 0,
         refused: 0,
         steps: 0,
     };
-    let mut budget = Budget::new(state.pattern_max_steps);
+    let mut budget = Budget::new(state.steps_max);
     let outside =
         |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
     plan.refused = request.targets.iter().filter(|(_, target)| outside(target)).count() as u64;
 
     let mut nothing = Database::default();
     let database = state.known_database_mut(db).unwrap_or(&mut nothing);
+    let is_scan = scan.is_some();
     match &mut scan {
         Some(scan) => scan.keys.begin_plan(),
         None => database.keys.begin_plan(),
@@ -110,7 +115,10 @@ fn build_with(state: &mut State, db: Db, request: Request, mut scan: Option<Scan
         let keys = scan.as_mut().map_or(&mut database.keys, |scan| &mut scan.keys);
         let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
-        for id in &found.ids {
+        for (at, id) in found.ids.iter().enumerate() {
+            if at % TOGETHER == 0 {
+                keys.touch(found.ids.get(at..).unwrap_or_default());
+            }
             if keys.take(*id) {
                 plan.matched += 1;
                 if request.limit.is_some_and(|limit| plan.matched > limit) {
@@ -120,6 +128,9 @@ fn build_with(state: &mut State, db: Db, request: Request, mut scan: Option<Scan
                     positions.insert(*id, plan.names.len());
                 }
                 plan.names.push(keys.name(*id));
+                if !is_scan {
+                    plan.ids.push(*id);
+                }
                 plan.taken_by.push(plan.targets.len() as u32);
                 plan.warm_for.push(warm);
             } else if mixed
@@ -151,7 +162,7 @@ fn find_scanned(scan: &mut Scan, database: &Database, at: usize, target: &Resolv
         let ids = scan.keys.find(name).into_iter().collect();
         return Found { strategy: Strategy::NameLookup, candidates: 1, ids };
     }
-    let found = lookup::find(database, target, &mut Budget::new(0));
+    let found = lookup::find(database, target, &mut Budget::new(StepsMax(0)));
     let names = found.ids.iter().map(|id| database.keys.name(*id));
     let ids = names.filter_map(|name| scan.keys.insert(name)).map(|(id, _)| id).collect();
     Found { ids, ..found }

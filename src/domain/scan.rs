@@ -50,7 +50,7 @@ impl Scan {
             batch: NameList::default(),
             keys: KeyTable::default(),
             names: 0,
-            budget: Budget::new(state.pattern_max_steps),
+            budget: Budget::new(state.steps_max),
         }
     }
 

@@ -20,6 +20,7 @@
 //! differs, a missing end. It changes nothing before the end has been read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::State;
 use super::name::Db;
@@ -47,6 +48,15 @@ pub fn digest(rule: &Rule) -> u64 {
     (text.len() as u64) << 32 | u64::from(crc32fast::hash(text.as_bytes()))
 }
 
+/// Keys with their tags.
+#[derive(Debug, Default)]
+pub struct TaggedKeys<'a> {
+    /// Names, and which of `tags` are theirs.
+    pub keys: Vec<(&'a [u8], Range<usize>)>,
+    /// The tags of one key after those of the other.
+    pub tags: Vec<&'a [u8]>,
+}
+
 /// A snapshot that was read whole.
 #[derive(Debug, Default)]
 pub struct Snapshot {
@@ -58,11 +68,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The keys with their tags, by database.
-    pub fn for_each_key(&self, mut visit: impl FnMut(Db, &[u8], &[&[u8]])) {
-        for body in &self.tags {
-            // Each body was read once without an error when it came.
-            let _ = read_tags(body, &mut visit);
+    /// The keys with their tags, in parts of one database each.
+    pub fn for_each_part(&self, mut visit: impl FnMut(Db, &TaggedKeys)) {
+        // Each body was read once without an error when it came.
+        for (db, part) in self.tags.iter().filter_map(|body| read_tags(body)) {
+            visit(db, &part);
         }
     }
 }
@@ -167,8 +177,7 @@ impl Decoder {
                     serde_json::from_slice(body).map_err(|error| told(error.to_string()))?;
             }
             (b'T', _) => {
-                read_tags(body, &mut |_, _, _| {})
-                    .ok_or_else(|| told("the tags end too early".to_owned()))?;
+                read_tags(body).ok_or_else(|| told("the tags end too early".to_owned()))?;
                 self.snapshot.tags.push(body.to_vec());
             }
             (b'E', _) => {
@@ -195,14 +204,14 @@ fn open(chunk: &[u8]) -> Result<(u8, &[u8]), String> {
     content.split_first().map(|(kind, body)| (*kind, body)).ok_or_else(|| "empty".to_owned())
 }
 
-fn read_tags(body: &[u8], visit: &mut impl FnMut(Db, &[u8], &[&[u8]])) -> Option<()> {
+fn read_tags(body: &[u8]) -> Option<(Db, TaggedKeys<'_>)> {
     let mut rest = body;
     let db = Db(u32::try_from(read_number(&mut rest)?).ok()?);
     let mut known: Vec<&[u8]> = vec![];
-    let mut tags: Vec<&[u8]> = vec![];
+    let mut part = TaggedKeys::default();
     while !rest.is_empty() {
         let key = read_name(&mut rest)?;
-        tags.clear();
+        let start = part.tags.len();
         for _ in 0..read_number(&mut rest)? {
             let tag = match read_number(&mut rest)? {
                 0 => {
@@ -212,11 +221,11 @@ fn read_tags(body: &[u8], visit: &mut impl FnMut(Db, &[u8], &[&[u8]])) -> Option
                 }
                 at => known.get(usize::try_from(at - 1).ok()?).copied()?,
             };
-            tags.push(tag);
+            part.tags.push(tag);
         }
-        visit(db, key, &tags);
+        part.keys.push((key, start..part.tags.len()));
     }
-    Some(())
+    Some((db, part))
 }
 
 #[cfg(test)]
@@ -262,13 +271,16 @@ mod tests {
     /// The tags of a snapshot as sorted lines.
     fn lines(snapshot: &Snapshot) -> Vec<String> {
         let mut lines = vec![];
-        snapshot.for_each_key(|db, key, tags| {
-            lines.push(format!(
-                "{} {} {}",
-                db.0,
-                key.escape_ascii(),
-                tags.join(&b' ').escape_ascii()
-            ));
+        snapshot.for_each_part(|db, part| {
+            for (key, of) in &part.keys {
+                let tags = &part.tags[of.clone()];
+                lines.push(format!(
+                    "{} {} {}",
+                    db.0,
+                    key.escape_ascii(),
+                    tags.join(&b' ').escape_ascii()
+                ));
+            }
         });
         lines.sort_unstable();
         lines

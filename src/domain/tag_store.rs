@@ -8,7 +8,7 @@
 use smallvec::SmallVec;
 
 use super::error::{Error, Result};
-use super::key_table::KeyId;
+use super::key_table::{KeyId, TOGETHER};
 use super::membership::Membership;
 use super::tag_names::TagNames;
 
@@ -156,6 +156,19 @@ impl TagStore {
     pub fn clear(&mut self, key: KeyId) {
         let names = &mut self.names;
         self.membership.clear(key, |tag| names.forget(tag));
+    }
+
+    /// Asks for the memory of the tags of these keys.
+    pub fn touch(&self, keys: &[KeyId]) {
+        self.membership.touch(keys);
+    }
+
+    /// Takes all tags off keys.
+    pub fn clear_all(&mut self, keys: &[KeyId]) {
+        for some in keys.chunks(TOGETHER) {
+            self.touch(some);
+            some.iter().for_each(|key| self.clear(*key));
+        }
     }
 
     /// The first broken invariant.

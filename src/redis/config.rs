@@ -12,7 +12,7 @@ use super::glue::ascii;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
 use super::walk;
-use crate::domain::budget::STEPS_MAX_DEFAULT;
+use crate::domain::budget::{STEPS_MAX_DEFAULT, StepsMax};
 use crate::domain::fence::Fence;
 
 /// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
@@ -186,7 +186,7 @@ fn apply_numbers(ctx: Ctx) {
     let max = usize::try_from(value(&MAX_INDEX_MEMORY)).unwrap_or(usize::MAX);
     shared(&ctx, |shared| {
         shared.with(|state| {
-            state.pattern_max_steps = value(&PATTERN_MAX_STEPS);
+            state.steps_max = StepsMax(value(&PATTERN_MAX_STEPS));
             if state.memory.max() != max {
                 state.set_index_max(max);
             }
