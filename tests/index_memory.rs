@@ -88,6 +88,7 @@ fn a_full_index_is_loud_and_misses_nothing() {
     assert_eq!(text(field(&health, "status")), "healthy", "{health:?}");
     let log = server.log();
     assert_eq!(log.matches(told).count(), 1, "{log}");
+    assert!(!log.contains("looking for the difference"), "{log}");
     for line in ["there is memory for the index again", "inval: index complete"] {
         eventually("the log tells", || server.log().contains(line));
     }

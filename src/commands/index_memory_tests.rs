@@ -9,6 +9,7 @@ use super::fake::World;
 use super::reply::Reply;
 use crate::domain::State;
 use crate::domain::change::Change;
+use crate::domain::fence::Fence;
 use crate::domain::name::Db;
 use crate::domain::pattern::Pattern;
 
@@ -185,4 +186,17 @@ proptest! {
     fn no_key_is_missed_and_no_tag_is_lost(steps in steps()) {
         play(steps);
     }
+}
+
+#[test]
+fn a_scan_stays_inside_the_fence() {
+    let mut world = World::with_keys(&["a:1", "a:2", "b:1", "inval:warm"]);
+    world.shared.with(|state| {
+        state.set_fence(Fence::parse("a:").unwrap());
+        state.index.incomplete = true;
+    });
+    let reply = world.run("INVAL.PURGE GLOB * DRYRUN KEYS").unwrap();
+    assert_eq!(listed(reply.field("keys")), ["a:1", "a:2"]);
+    assert_eq!(world.run("INVAL.PURGE KEYS 2 b:1 a:1").unwrap().int("deleted"), 1);
+    assert_eq!(world.keys(), ["a:2", "b:1", "inval:warm"]);
 }
