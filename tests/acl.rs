@@ -224,7 +224,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 25] = [
+const COMMANDS: [(&str, i64, usize); 26] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
@@ -233,8 +233,9 @@ const COMMANDS: [(&str, i64, usize); 25] = [
     ("TAG.CARD", 2, 1),
     ("TAG.LIST", -1, 3),
     ("TAG.HELP", 1, 0),
-    ("INVAL.EVENT", -2, 4),
-    ("INVAL.PURGE", -3, 4),
+    ("INVAL.EVENT", -2, 5),
+    ("INVAL.PURGE", -3, 5),
+    ("INVAL.JOBS", -1, 1),
     ("INVAL.EXPLAIN", -2, 1),
     ("INVAL.RULE|SET", 4, 2),
     ("INVAL.RULE|ADD", -5, 9),

@@ -69,6 +69,8 @@ fn measure(shape: &str, tag: impl Fn(u32, u32) -> u32) -> usize {
     let edges = store.edge_count();
     assert_eq!(edges as u32, KEYS * TAGS_PER_KEY);
     let held = HELD.load(Relaxed) - before;
+    let told = store.held_bytes();
+    assert!(told.abs_diff(held) < held / 4, "the store says {told} bytes, it holds {held}");
     let start = Instant::now();
     // A step that shares no factor with the number of keys: an order as good as none.
     (0..KEYS).for_each(|at| store.clear((u64::from(at) * 1_000_003 % u64::from(KEYS)) as u32));

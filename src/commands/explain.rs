@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::event::Event;
-use super::invalidate::{incomplete_warning, look};
+use super::invalidate::look;
 use super::purge::Purge;
 use super::reply::Reply;
 use crate::domain::error::Result;
@@ -41,7 +41,7 @@ impl<'a> Explain<'a> {
     /// Looks, and changes nothing.
     ///
     /// # Errors
-    /// A placeholder without a value.
+    /// A placeholder without a value, or a pattern that takes too many steps.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let start = server.redis().monotonic_micros();
         let request = match self {
@@ -49,7 +49,7 @@ impl<'a> Explain<'a> {
             Self::Purge(purge) => purge.request(),
         };
         // No name is shown: none is copied.
-        let plan = look(server, request, 0);
+        let plan = look(server, request, 0)?;
         let micros = server.redis().monotonic_micros().saturating_sub(start);
         let targets = plan.targets.iter().map(|target| describe(&plan, target));
         let reply = Reply::map([
@@ -58,9 +58,9 @@ impl<'a> Explain<'a> {
             ("micros", Reply::count(micros)),
             ("targets", Reply::Array(targets.collect())),
         ]);
-        Ok(match server.state(|state| state.index.incomplete) {
-            true => reply.with("warning", incomplete_warning()),
-            false => reply,
+        Ok(match server.state(|state| state.index_warning()) {
+            Some(warning) => reply.with("warning", Reply::text(warning)),
+            None => reply,
         })
     }
 }

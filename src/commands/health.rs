@@ -23,11 +23,15 @@ pub fn run(args: &mut Args, server: &mut Server) -> Result<Reply> {
 }
 
 fn show(finding: &Finding) -> Reply {
-    Reply::map([
+    let mut reply = Reply::map([
         ("check", Reply::text(finding.check)),
         ("status", Reply::text(finding.level.as_str())),
         ("value", Reply::count(finding.value)),
-        ("meaning", Reply::text(finding.meaning)),
-        ("remedy", Reply::text(finding.remedy)),
-    ])
+    ]);
+    if let Some(limit) = finding.limit {
+        reply = reply.with("limit", Reply::count(limit));
+    }
+    let words =
+        [("meaning", Reply::text(finding.meaning)), ("remedy", Reply::text(finding.remedy))];
+    words.into_iter().fold(reply, |reply, (name, text)| reply.with(name, text))
 }

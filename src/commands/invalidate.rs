@@ -8,12 +8,11 @@ use super::slices;
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
-use crate::domain::name::NameList;
 use crate::domain::outcome::Outcome;
-use crate::domain::pattern::Pattern;
 use crate::domain::plan::{self, Plan};
 use crate::domain::request::{Origin, Request};
 use crate::domain::rule::Resolved;
+use crate::domain::scan::Scan;
 use crate::server::Server;
 
 /// Names per UNLINK call. More gains nothing measurable; fewer cost a call each.
@@ -48,7 +47,7 @@ pub fn invalidate(
     // A dry run stalls nobody with deletions, and is how one learns the number.
     let most = if options.dry_run { u64::MAX } else { server.redis().sync_max_keys() };
     let limit = request.limit;
-    let plan = look(server, request, most);
+    let plan = look(server, request, most)?;
     // Who limits a purge does not ask for all keys to be gone.
     let hurries = limit.is_none() && !options.dry_run;
     let planned =
@@ -60,7 +59,7 @@ pub fn invalidate(
 
     let mut outcome = Outcome::of(&plan);
     outcome.dry_run = options.dry_run;
-    outcome.index_incomplete = server.state(|state| state.index.incomplete);
+    outcome.index_warning = server.state(|state| state.index_warning());
     outcome.resolve_micros = resolved.saturating_sub(start);
     if let Some(denied) = server.redis().first_denied(&plan.names) {
         let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
@@ -87,31 +86,29 @@ pub fn invalidate(
     }
 }
 
-/// Makes the plan, with no more than `most` names.
-pub fn look(server: &mut Server, request: Request, most: u64) -> Plan {
+/// Makes the plan, with no more than `most` names. While the index is incomplete, asks the
+/// server itself for the names, so that no live key is missed: that costs a walk over the
+/// keyspace. What it finds is not indexed: there may be no memory for it.
+///
+/// # Errors
+/// A pattern takes too many steps.
+pub fn look(server: &mut Server, request: Request, most: u64) -> Result<Plan> {
     let db = server.redis().db();
-    learn(server, &request);
-    server.state(|state| plan::build_up_to(state, db, request, most))
-}
-
-/// While the index is incomplete, asks the server itself for the names, so that no live key is
-/// missed: that costs a walk over the keyspace.
-pub(super) fn learn(server: &mut Server, request: &Request) {
-    let db = server.redis().db();
-    if server.state(|state| state.index.incomplete) {
-        let patterns = request.targets.iter().filter_map(|(_, target)| match target {
-            Resolved::Pattern(pattern) => Some(pattern),
-            _ => None,
-        });
-        learn_matching(server, &patterns.collect::<Vec<_>>());
-        for (_, target) in &request.targets {
-            if let Resolved::Key(name) = target
-                && server.redis().exists(name)
-            {
-                server.state(|state| state.seen(db, name));
-            }
+    let scan = server.state(|state| state.index.incomplete.then(|| Scan::new(state, &request)));
+    let Some(mut scan) = scan else {
+        return server.state(|state| plan::build_up_to(state, db, request, None, most));
+    };
+    if scan.wants_names() {
+        server.redis().scan(&mut |name| scan.saw(name));
+    }
+    for (_, target) in &request.targets {
+        if let Resolved::Key(name) = target
+            && server.redis().exists(name)
+        {
+            scan.lives(name);
         }
     }
+    server.state(|state| plan::build_up_to(state, db, request, Some(scan), most))
 }
 
 /// Deletes the keys that a job was to delete in its time: nobody reads them after the reply.
@@ -240,38 +237,12 @@ fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
     if outcome.warm_failed > 0 {
         reply = reply.with("warm_failed", Reply::count(outcome.warm_failed));
     }
-    if outcome.index_incomplete {
-        reply = reply.with("warning", incomplete_warning());
+    if let Some(warning) = outcome.index_warning {
+        reply = reply.with("warning", Reply::text(warning));
     }
     if options.keys {
         let hit = plan.names.iter().enumerate().filter(|(at, _)| outcome.is_gone(*at));
         reply = reply.with("keys", Reply::bulks(hit.map(|(_, name)| name)));
     }
     reply
-}
-
-/// What replies carry until the first walk over the keyspace is done.
-pub fn incomplete_warning() -> Reply {
-    Reply::text(
-        "index incomplete: the keyspace was scanned for this request; INFO inval shows the progress",
-    )
-}
-
-/// Asks the server for every name that a pattern matches, and learns it.
-fn learn_matching(server: &mut Server, patterns: &[&Pattern]) {
-    if patterns.is_empty() {
-        return;
-    }
-    let db = server.redis().db();
-    let mut found = NameList::default();
-    server.redis().scan(&mut |name| {
-        if patterns.iter().any(|pattern| pattern.matches(name)) {
-            found.push(name);
-        }
-    });
-    server.state(|state| {
-        for name in found.iter() {
-            state.seen(db, name);
-        }
-    });
 }

@@ -1,9 +1,9 @@
 //! `INVAL.JOBS`: what is deleted in slices.
 
 use super::args::Args;
-use super::invalidate::learn;
 use super::reply::Reply;
 use super::slices;
+use super::slices::learn;
 use crate::domain::error::{Error, Result};
 use crate::domain::job_record;
 use crate::domain::jobs::{Report, Stage};

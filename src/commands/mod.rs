@@ -7,6 +7,8 @@ pub mod explain;
 #[cfg(test)]
 mod fake;
 pub mod health;
+#[cfg(test)]
+mod index_memory_tests;
 pub mod invalidate;
 pub mod jobs;
 pub mod keyspace;

@@ -1,6 +1,6 @@
 //! `ASYNC`: the plan is fixed and marked at once, the keys go in slices.
 
-use super::invalidate::{Options, act, incomplete_warning, learn};
+use super::invalidate::{Options, act};
 use super::keyspace::Denied;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
@@ -9,6 +9,7 @@ use crate::domain::jobs::{Head, JOBS_MAX, Stage};
 use crate::domain::name::{Db, NameList, Shown};
 use crate::domain::plan::{self, IdPlan};
 use crate::domain::request::{Origin, Request};
+use crate::domain::rule::Resolved;
 use crate::server::Server;
 
 /// Names deleted before the clock is read again: about a tenth of a millisecond.
@@ -33,7 +34,10 @@ pub(super) fn start(
     }
     let db = server.redis().db();
     learn(server, &request);
-    let plan = server.state(|state| plan::ids(state, db, &request, None));
+    if server.state(|state| state.memory.has_left_out()) {
+        return Err(Error::NotIndexed);
+    }
+    let plan = server.state(|state| plan::ids(state, db, &request, None, state.steps_max))?;
     if let Some((denied, key)) = first_denied(server, db, &plan) {
         return Err(Error::NoPermission { user: denied.user, key });
     }
@@ -48,13 +52,13 @@ pub(super) fn start(
     let (matched, refused) = (plan.ids.len(), plan.refused);
     let names = options.keys.then(|| server.state(|state| names_of(state, db, &plan.ids)));
     let resolved = server.redis().monotonic_micros();
-    let (id, record, incomplete) = server.state(|state| {
+    let (id, record, warning) = server.state(|state| {
         let id = state.jobs.last + 1;
         let record = job_record::start(id, &head, state.fence(), &request);
         state.open_job(id, head, 0, 0);
         state.doom(id, db, plan);
         state.job_resolved(id, refused, resolved.saturating_sub(begin));
-        (id, record, state.index.incomplete)
+        (id, record, state.index_warning())
     });
     server.redis().begin_slices();
     replicate(server, &record);
@@ -70,13 +74,46 @@ pub(super) fn start(
         ("micros", Reply::count(micros)),
         ("job", Reply::count(id)),
     ]);
-    if incomplete {
-        reply = reply.with("warning", incomplete_warning());
+    if let Some(warning) = warning {
+        reply = reply.with("warning", Reply::text(warning));
     }
     if let Some(names) = names {
         reply = reply.with("keys", Reply::bulks(names.iter()));
     }
     Ok(reply)
+}
+
+/// While the index is incomplete, indexes what the request may name: a key waits for a job by
+/// its id.
+pub(super) fn learn(server: &mut Server, request: &Request) {
+    if !server.state(|state| state.index.incomplete) {
+        return;
+    }
+    let db = server.redis().db();
+    let patterns: Vec<_> = request
+        .targets
+        .iter()
+        .filter_map(|(_, target)| match target {
+            Resolved::Pattern(pattern) => Some(pattern),
+            _ => None,
+        })
+        .collect();
+    let mut found = NameList::default();
+    if !patterns.is_empty() {
+        server.redis().scan(&mut |name| {
+            if patterns.iter().any(|pattern| pattern.matches(name)) {
+                found.push(name);
+            }
+        });
+    }
+    for (_, target) in &request.targets {
+        if let Resolved::Key(name) = target
+            && server.redis().exists(name)
+        {
+            found.push(name);
+        }
+    }
+    server.state(|state| found.iter().for_each(|name| drop(state.seen(db, name))));
 }
 
 /// Sends a record to replicas and the append-only file.

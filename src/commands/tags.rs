@@ -57,16 +57,24 @@ impl<'a> EditTags<'a> {
     /// Changes the tags of a live key; replies with the number set, added or removed.
     ///
     /// # Errors
-    /// A key outside the fence, or more tags than a key may have.
+    /// A key outside the fence, more tags than a key may have, or no memory for more.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         if !is_live(server, self.key)? {
             return Ok(Reply::Int(0));
         }
         let db = server.redis().db();
-        let is_obeying = server.redis().is_obeying();
+        let obeys = server.redis().is_obeying();
         let (count, changed) = server.state(|state| {
+            if self.edit != Edit::Remove {
+                if !obeys {
+                    state.admit_tags(self.key, self.tags)?;
+                }
+                if obeys || state.index.incomplete {
+                    state.keep(db, self.key);
+                }
+            }
             let Some(database) = state.known_database_mut(db) else { return Ok((0, false)) };
-            if is_obeying {
+            if obeys {
                 // The primary says that the key is there.
                 database.overwritten(self.key);
             }
@@ -138,8 +146,7 @@ impl<'a> CarryTags<'a> {
     }
 }
 
-/// Whether a key may be tagged: inside the fence, and live. Learns of a live key that the
-/// index does not know yet.
+/// Whether a key may be tagged: inside the fence, and live.
 fn is_live(server: &mut Server, key: &[u8]) -> Result<bool> {
     let db = server.redis().db();
     let (known, incomplete) = server.state(|state| {
@@ -150,8 +157,7 @@ fn is_live(server: &mut Server, key: &[u8]) -> Result<bool> {
                 false => Error::OutsideFence { key: key.to_vec(), fence },
             });
         }
-        let known = state.database(db).is_some_and(|database| database.keys.find(key).is_some());
-        Ok((known, state.index.incomplete))
+        Ok((state.is_indexed(db, key), state.index.incomplete))
     })?;
     if known && server.redis().is_obeying() {
         return Ok(true);
@@ -160,11 +166,7 @@ fn is_live(server: &mut Server, key: &[u8]) -> Result<bool> {
     if !known && !incomplete && !server.redis().is_obeying() {
         return Ok(false);
     }
-    let live = server.redis().exists(key);
-    if live && !known {
-        server.state(|state| state.seen(db, key));
-    }
-    Ok(live)
+    Ok(server.redis().exists(key))
 }
 
 /// # Format

@@ -129,7 +129,7 @@ mod tests {
     /// How the pattern is found in a database, and how many keys it has there.
     fn way(state: &mut State, db: Db, regex: &str) -> (Way, u64) {
         let target = Resolved::Pattern(Pattern::regex(regex.as_bytes()).unwrap());
-        let plan = build(state, db, Request::for_purge(vec![target], None));
+        let plan = build(state, db, Request::for_purge(vec![target], None)).unwrap();
         let target = &plan.targets[0];
         assert!(target.strategy != Way::StandingSet || target.candidates == target.matches);
         (target.strategy, target.matches)
@@ -290,7 +290,7 @@ mod tests {
                         let rule = format!(r#"{{"eventType":"e","patterns":[{}]}}"#, PATTERNS[usize::from(at)]);
                         let targets = parse_one(rule.as_bytes(), None).unwrap().targets;
                         let target = targets[0].resolve(&Payload::default()).unwrap();
-                        let plan = build(&mut state, A, Request::for_purge(vec![target], None));
+                        let plan = build(&mut state, A, Request::for_purge(vec![target], None)).unwrap();
                         let all = 0..plan.names.len();
                         state.begin_deletion(plan.db, &plan.names, &plan.ids, all);
                         plan.names.iter().for_each(|name| state.notice(Change::Deleted, A, name));

@@ -88,7 +88,7 @@ impl State {
         }
         match change {
             Change::Created => {
-                if self.fence.allows(name) {
+                if self.fence.allows(name) && self.admits(db, name) {
                     let (database, standing) = self.database_and_standing(db);
                     database.created(name, standing);
                     self.mark(db, name);
@@ -210,8 +210,10 @@ impl State {
     /// A key is there with these tags and no others; a job that was about to delete it under
     /// another name deletes it under this one.
     fn put(&mut self, db: Db, name: &[u8], luggage: &Luggage) {
-        if self.fence.allows(name) {
-            let job = luggage.job.filter(|job| self.jobs.has(*job));
+        let job = luggage.job.filter(|job| self.jobs.has(*job));
+        // Nobody can be told that tags are refused here, or that a job is: they are kept.
+        let must = !luggage.tags.is_empty() || job.is_some();
+        if self.fence.allows(name) && (must || self.admits(db, name)) {
             let (database, standing) = self.database_and_standing(db);
             database.seen(name, standing);
             database.set_tags(name, luggage.tags.iter().map(Vec::as_slice));
@@ -230,6 +232,12 @@ impl State {
         if name.starts_with(OWN_PREFIX) {
             self.own.insert((db, name.into()));
         }
+        self.fence.allows(name) && self.admits(db, name) && self.keep(db, name)
+    }
+
+    /// Knows a live key that has tags or will have, whatever memory is left; says whether it
+    /// was not known.
+    pub fn keep(&mut self, db: Db, name: &[u8]) -> bool {
         let new = self.fence.allows(name) && {
             let (database, standing) = self.database_and_standing(db);
             database.seen(name, standing)
@@ -255,6 +263,7 @@ impl State {
                 self.own.retain(|(of, _)| *of != db);
             }
             None => {
+                self.memory.reopen();
                 self.databases.clear();
                 self.own.clear();
             }

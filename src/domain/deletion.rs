@@ -165,7 +165,7 @@ mod tests {
                 }
             }
             let all = vec![Resolved::Pattern(Pattern::Prefix(b"k"[..].into()))];
-            let plan = plan::build(&mut ours, DB, Request::for_purge(all, None));
+            let plan = plan::build(&mut ours, DB, Request::for_purge(all, None)).unwrap();
             let mut told = told;
             if in_order {
                 let position = |key: u8| plan.names.iter().position(|other| *other == name(key));
@@ -200,7 +200,7 @@ mod tests {
         let mut state = State::default();
         state.notice(Change::Created, DB, b"a");
         let all = vec![Resolved::Pattern(Pattern::Prefix(b""[..].into()))];
-        let plan = plan::build(&mut state, DB, Request::for_purge(all, None));
+        let plan = plan::build(&mut state, DB, Request::for_purge(all, None)).unwrap();
         state.begin_deletion(DB, &plan.names, &plan.ids, 0..1);
         state.notice(Change::Expired, DB, b"a");
         assert_eq!(state.end_deletion(), [b"a"[..].into()]);

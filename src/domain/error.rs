@@ -116,6 +116,12 @@ pub enum Error {
     JobEnded { id: u64, stage: &'static str },
     /// The server may not write now.
     MayNotWrite,
+    /// Keys that are not in the index cannot wait for a job.
+    NotIndexed,
+    /// A pattern that takes too long to match.
+    TooManySteps { pattern: Vec<u8>, names: u64, limit: u64 },
+    /// The index may take no more memory.
+    IndexFull { key: Vec<u8>, held: usize, max: usize },
     /// Keyspace and state disagree.
     Disagreement { what: String },
 
@@ -372,6 +378,20 @@ impl fmt::Display for Error {
             Self::MayNotWrite => write!(
                 f,
                 "this server is a replica, or has paused its clients; send the command to the primary, or when the pause is over"
+            ),
+            Self::NotIndexed => write!(
+                f,
+                "names are left out of the index, and no key without one can wait for a job; nothing was deleted; send it without ASYNC, raise inval.max-index-memory, or narrow inval.fence"
+            ),
+            Self::TooManySteps { pattern, names, limit } => write!(
+                f,
+                "pattern '{}' took the plan beyond {limit} steps after {names} names; nothing was deleted; give it a literal start, narrow inval.fence, or raise inval.pattern-max-steps",
+                Shown(pattern)
+            ),
+            Self::IndexFull { key, held, max } => write!(
+                f,
+                "no memory to tag key '{}': the index holds {held} bytes and inval.max-index-memory is {max}; raise it, or narrow inval.fence",
+                Shown(key)
             ),
             Self::Disagreement { what } => write!(
                 f,

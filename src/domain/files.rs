@@ -2,6 +2,7 @@
 
 use super::State;
 use super::key_table::TOGETHER;
+use super::name::Db;
 use super::rule::Rule;
 use super::rule_document;
 use super::rule_table::RuleTable;
@@ -25,6 +26,7 @@ impl State {
     pub fn begin_load(&mut self, from_primary: bool) {
         self.travel = Travel::default();
         self.forget_jobs();
+        self.unsure.clear();
         self.loads_from_primary = from_primary;
         self.rules = RuleTable::default();
         self.files.clear();
@@ -41,6 +43,9 @@ impl State {
     pub fn restore(&mut self, snapshot: Snapshot, files_count: bool) {
         self.settle();
         snapshot.for_each_part(|db, part| {
+            if self.memory.has_left_out() {
+                part.keys.iter().for_each(|(key, _)| self.keep_on_word(db, key));
+            }
             if let Some(database) = self.databases.get_mut(&db) {
                 part.keys.chunks(TOGETHER).for_each(|some| database.restore(some, &part.tags));
             }
@@ -55,6 +60,20 @@ impl State {
         if files_count && !self.loads_from_primary {
             self.merge_files();
         }
+    }
+
+    /// Indexes a tagged key of a snapshot that was left out for want of memory.
+    fn keep_on_word(&mut self, db: Db, key: &[u8]) {
+        // A replica is given every key of the snapshot. Others drop those that expired.
+        if self.keep(db, key) && !self.loads_from_primary {
+            self.unsure.push((db, key.to_vec()));
+        }
+    }
+
+    /// The keys that were indexed on the word of a snapshot alone: the server is to be asked
+    /// whether they live.
+    pub fn take_unsure(&mut self) -> Vec<(Db, Vec<u8>)> {
+        std::mem::take(&mut self.unsure)
     }
 
     /// Takes over the rules whose files have changed since `files` was written.

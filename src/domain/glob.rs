@@ -70,7 +70,12 @@ impl Glob {
 
     /// Whether the whole of `name` matches.
     pub fn matches(&self, name: &[u8]) -> bool {
-        self.shape.matches(name)
+        self.matches_counting(name, &mut 0)
+    }
+
+    /// The same; adds the steps it took.
+    pub(super) fn matches_counting(&self, name: &[u8], steps: &mut u64) -> bool {
+        self.shape.matches(name, steps)
     }
 
     /// What the pattern takes in memory, in bytes.

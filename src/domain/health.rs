@@ -9,7 +9,7 @@ pub enum Level {
     Healthy,
     /// Answers are right; something wants attention.
     Warning,
-    /// Answers may have been wrong.
+    /// Answers may have been wrong, or commands are refused.
     Critical,
 }
 
@@ -33,6 +33,8 @@ pub struct Finding {
     pub level: Level,
     /// What was measured.
     pub value: u64,
+    /// What the value may be, where there is a limit.
+    pub limit: Option<u64>,
     /// What the value says.
     pub meaning: &'static str,
     /// What to do; empty when nothing is to be done.
@@ -42,10 +44,10 @@ pub struct Finding {
 /// Runs all checks.
 pub fn examine(state: &State, deferred: u64) -> Vec<Finding> {
     let counter = |check, value: u64, level, meaning, bad, remedy| match value {
-        0 => Finding { check, level: Level::Healthy, value, meaning, remedy: "" },
-        _ => Finding { check, level, value, meaning: bad, remedy },
+        0 => Finding { check, level: Level::Healthy, value, limit: None, meaning, remedy: "" },
+        _ => Finding { check, level, value, limit: None, meaning: bad, remedy },
     };
-    let unindexed = match state.index.incomplete {
+    let unindexed = match state.index.incomplete && !state.memory.is_full() {
         true => state.index.expected.saturating_sub(state.index.scanned).max(1),
         false => 0,
     };
@@ -55,9 +57,10 @@ pub fn examine(state: &State, deferred: u64) -> Vec<Finding> {
             unindexed,
             Level::Warning,
             "every live key is known",
-            "keys from before the module are not known yet; events with patterns scan the keyspace",
+            "not every live key is known yet; events and purges with patterns scan the keyspace",
             "wait; INFO inval shows the progress",
         ),
+        index_memory(state),
         counter(
             "drift_missed",
             state.drift.missed,
@@ -101,6 +104,26 @@ pub fn examine(state: &State, deferred: u64) -> Vec<Finding> {
     ]
 }
 
+/// Bytes of the index, and what comes of a limit that is reached.
+fn index_memory(state: &State) -> Finding {
+    let (held, max) = (state.index_bytes(), state.memory.max());
+    let (level, meaning, remedy) = match (state.memory.is_full(), state.memory.refuses_tags()) {
+        (false, false) => (Level::Healthy, "the index has the memory that it needs", ""),
+        (true, false) => (
+            Level::Warning,
+            "keys are not indexed for want of memory; events and purges with patterns scan the keyspace",
+            "raise inval.max-index-memory, or narrow inval.fence",
+        ),
+        (_, true) => (
+            Level::Critical,
+            "the index has no memory left: TAG.SET and TAG.ADD are refused, and new keys are not indexed",
+            "raise inval.max-index-memory, or narrow inval.fence",
+        ),
+    };
+    let limit = (max != 0).then_some(max as u64);
+    Finding { check: "index_memory", level, value: held as u64, limit, meaning, remedy }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,11 +145,12 @@ mod tests {
         assert!(
             findings
                 .iter()
+                .filter(|finding| finding.check != "index_memory")
                 .all(|finding| finding.level > Level::Healthy && !finding.remedy.is_empty())
         );
         assert_eq!(
             findings.iter().map(|finding| finding.value).collect::<Vec<_>>(),
-            [1, 1, 2, 5, 3, 4]
+            [1, 0, 1, 2, 5, 3, 4]
         );
         assert_eq!(findings.iter().map(|finding| finding.level).max(), Some(Level::Critical));
     }

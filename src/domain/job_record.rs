@@ -15,6 +15,7 @@
 //! a target is `rule kind text`, where the text of the kind `tags` is `0\|1 n tag .. n tag ..`.
 
 use super::State;
+use super::budget::StepsMax;
 use super::database::TagExpression;
 use super::fence::Fence;
 use super::jobs::{Head, Stage, rule_number, rule_of_number};
@@ -230,7 +231,8 @@ impl State {
     pub fn follow_start(&mut self, db: Db, started: Started) {
         let Started { id, head, fence, request } = started;
         let other = (fence.source() != self.fence.source()).then_some(&fence);
-        let plan = plan::ids(self, db, &request, other);
+        // The primary has counted the steps, and found them few enough.
+        let plan = plan::ids(self, db, &request, other, StepsMax(0)).unwrap_or_default();
         if self.open_job(id, head, 0, 0) {
             self.doom(id, db, plan);
         }

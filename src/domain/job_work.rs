@@ -38,6 +38,7 @@ impl State {
             doomed: NameList::default(),
             doomed_ids: vec![],
             doomed_count: 0,
+            steps: 0,
         };
         let outcome = Outcome::of(&plan);
         let work = Some(Work { id, plan, outcome, payload: head.payload.clone() });

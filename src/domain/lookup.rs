@@ -1,5 +1,6 @@
 //! How a target finds its keys: which structure is asked, and what that costs.
 
+use super::budget::{Budget, Tally};
 use super::database::Database;
 use super::key_table::{KeyId, KeyTable};
 use super::pattern::Pattern;
@@ -23,6 +24,8 @@ pub enum Strategy {
     TextSearch,
     /// Every name, each matched.
     WholeIndex,
+    /// Every name of the server, each matched: the index does not know them all.
+    KeyspaceScan,
 }
 
 impl Strategy {
@@ -35,6 +38,7 @@ impl Strategy {
             Self::PrefixRange => "prefix range",
             Self::TextSearch => "text search",
             Self::WholeIndex => "whole index",
+            Self::KeyspaceScan => "keyspace scan",
         }
     }
 }
@@ -63,8 +67,13 @@ const RANGE_SMALL: usize = 1000;
 /// Shorter literals are in too many names for a search to pay.
 const SEARCH_MIN_BYTES: usize = 2;
 
-/// Finds the keys of a target.
-pub(super) fn find(database: &Database, standing: &Standing, target: &Resolved) -> Found {
+/// Finds the keys of a target, within the budget.
+pub(super) fn find(
+    database: &Database,
+    standing: &Standing,
+    target: &Resolved,
+    budget: &mut Budget,
+) -> Found {
     match target {
         Resolved::Key(name) => {
             let ids = database.keys.find(name).into_iter().collect();
@@ -88,20 +97,21 @@ pub(super) fn find(database: &Database, standing: &Standing, target: &Resolved) 
         }
         Resolved::Pattern(pattern) => {
             let noted = |(number, since)| database.noted.keys_of(number, since);
-            match standing.find(pattern).and_then(noted) {
-                Some(ids) => {
-                    // From the last on, as above.
-                    let ids: Vec<KeyId> = ids.iter().rev().copied().collect();
-                    let strategy = Strategy::StandingSet;
-                    Found { strategy, candidates: ids.len() as u64, ids }
-                }
-                None => matching(&database.keys, pattern),
+            if let Some(ids) = standing.find(pattern).and_then(noted) {
+                // From the last on, as above.
+                let ids: Vec<KeyId> = ids.iter().rev().copied().collect();
+                let strategy = Strategy::StandingSet;
+                return Found { strategy, candidates: ids.len() as u64, ids };
             }
+            budget.resume(Tally::of(pattern));
+            let found = matching(&database.keys, pattern, budget);
+            budget.pause(pattern);
+            found
         }
     }
 }
 
-fn matching(keys: &KeyTable, pattern: &Pattern) -> Found {
+fn matching(keys: &KeyTable, pattern: &Pattern, budget: &mut Budget) -> Found {
     let (prefix, needle) = (pattern.literal_prefix(), pattern.needle());
     let mut groups = vec![];
     let mut below = 0;
@@ -110,15 +120,19 @@ fn matching(keys: &KeyTable, pattern: &Pattern) -> Found {
         groups.push(ids);
     });
     let mut found = Found { strategy: Strategy::PrefixRange, candidates: 0, ids: vec![] };
+    let wide = |share: usize| below > RANGE_SMALL && below > keys.len() / share;
+    let searches =
+        needle.len() >= SEARCH_MIN_BYTES && !pattern.is_prefix() && wide(RANGE_TO_SEARCH);
+    if searches {
+        budget.search(keys.len());
+    }
     let mut look = |id, name: &[u8]| {
         found.candidates += 1;
-        if pattern.matches(name) {
+        if budget.matches(pattern, name) {
             found.ids.push(id);
         }
     };
-    let wide = |share: usize| below > RANGE_SMALL && below > keys.len() / share;
-    let searches = needle.len() >= SEARCH_MIN_BYTES && !pattern.is_prefix();
-    if searches && wide(RANGE_TO_SEARCH) {
+    if searches {
         keys.search(needle, look);
         found.strategy = Strategy::TextSearch;
     } else if wide(RANGE_TO_SCAN) {

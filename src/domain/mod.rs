@@ -7,6 +7,7 @@
 mod automaton;
 mod branch;
 mod bucket;
+pub mod budget;
 pub mod building;
 mod burst_trie;
 pub mod change;
@@ -14,11 +15,13 @@ pub mod condition;
 pub mod database;
 pub mod deletion;
 pub mod doomed;
+mod engine_cost;
 pub mod error;
 pub mod fence;
 mod files;
 pub mod glob;
 pub mod health;
+pub mod index_memory;
 pub mod job_record;
 mod job_work;
 pub mod jobs;
@@ -45,6 +48,7 @@ pub mod rule;
 pub mod rule_document;
 pub mod rule_table;
 mod runs;
+pub mod scan;
 mod shape;
 pub mod snapshot;
 mod sparse;
@@ -60,9 +64,11 @@ mod varint;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use budget::StepsMax;
 use database::Database;
 use deletion::Deletion;
 use fence::Fence;
+use index_memory::IndexMemory;
 use jobs::Jobs;
 use loading::Loaded;
 use name::Db;
@@ -95,6 +101,12 @@ pub struct State {
     fence: Fence,
     /// How much of the keyspace is known.
     pub index: IndexProgress,
+    /// How much memory that may take.
+    pub memory: IndexMemory,
+    /// Tagged keys of a snapshot that were not indexed for want of memory: do they live?
+    unsure: Vec<(Db, Vec<u8>)>,
+    /// How much matching one plan may do.
+    pub steps_max: StepsMax,
     /// Tags on their way from one name or database to another.
     pub travel: Travel,
     /// The module's own keys that are there.

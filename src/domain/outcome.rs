@@ -19,8 +19,8 @@ pub struct Outcome {
     pub dead_names: u64,
     /// Whether nothing was to be deleted, only counted.
     pub dry_run: bool,
-    /// Whether the walk over the keyspace was still under way.
-    pub index_incomplete: bool,
+    /// What is said of an index that does not know every key.
+    pub index_warning: Option<&'static str>,
     /// Time to find the keys.
     pub resolve_micros: u64,
     /// Time to check, delete and queue them.

@@ -86,10 +86,10 @@ impl State {
         self.removed(db, name);
     }
 
-    /// How many keys the server should count in a database; `None` when a fence keeps some out
-    /// of our sight.
+    /// How many keys the server should count in a database; `None` when some are left out on
+    /// purpose: by a fence, or for want of memory.
     pub fn expected_size(&self, db: Db) -> Option<u64> {
-        if !self.fence.source().is_empty() {
+        if !self.fence.source().is_empty() || self.memory.is_full() {
             return None;
         }
         let own = self.own.iter().filter(|(of, _)| *of == db).count();

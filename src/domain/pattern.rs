@@ -2,8 +2,10 @@
 
 use regex_syntax::hir::Hir;
 
+use super::budget::Work;
 use super::error::Result;
 use super::glob::Glob;
+use super::name::NameList;
 use super::regex::Regex;
 use super::shape::gap;
 
@@ -41,11 +43,26 @@ impl Pattern {
 
     /// Whether `name` belongs to the set.
     pub fn matches(&self, name: &[u8]) -> bool {
+        self.matches_counting(name, &mut Work::default())
+    }
+
+    /// The same; adds what it took.
+    pub(super) fn matches_counting(&self, name: &[u8], work: &mut Work) -> bool {
         match self {
             Self::Prefix(prefix) => name.starts_with(prefix),
-            Self::Glob(glob) => glob.matches(name),
-            Self::Regex(regex) => regex.matches(name),
+            Self::Glob(glob) => glob.matches_counting(name, &mut work.steps),
+            Self::Regex(regex) => regex.matches_counting(name, work),
         }
+    }
+
+    /// Steps for a byte in the engine at worst; 0 without one.
+    pub(super) fn engine_weight_max(&self) -> u64 {
+        if let Self::Regex(regex) = self { regex.engine_weight_max() } else { 0 }
+    }
+
+    /// Steps for a byte of such names in the engine.
+    pub(super) fn engine_weight(&self, names: &NameList) -> u64 {
+        if let Self::Regex(regex) = self { regex.engine_weight(names) } else { 0 }
     }
 
     /// The bytes that every name of the set starts with; narrows the walk over an ordered index.

@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 
 use super::State;
+use super::budget::{Budget, StepsMax};
 use super::database::Database;
+use super::error::Result;
 use super::fence::Fence;
 use super::key_table::{KeyId, KeyTable, TOGETHER};
-use super::lookup::{self, Strategy};
+use super::lookup::{self, Found, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
 use super::rule::Resolved;
+use super::scan::Scan;
+use super::standing::Standing;
 
 /// What one target came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub struct Plan {
     pub targets: Vec<PlanTarget>,
     /// Each key once, in order of work.
     pub names: NameList,
-    /// For each name, its id.
+    /// For each name, its id; another one after a scan.
     pub ids: Vec<KeyId>,
     /// For each name, the position of the target that took it.
     pub taken_by: Vec<u32>,
@@ -57,6 +61,8 @@ pub struct Plan {
     pub doomed_ids: Vec<KeyId>,
     /// How many they are.
     pub doomed_count: u64,
+    /// What matching took, in steps (see `inval.pattern-max-steps`).
+    pub steps: u64,
 }
 
 /// The same plan as ids, for a job: names are asked for when their turn comes.
@@ -85,12 +91,25 @@ enum Pick<'a> {
 }
 
 /// Looks a request up.
-pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
-    build_up_to(state, db, request, u64::MAX)
+///
+/// # Errors
+/// A pattern takes too many steps.
+pub fn build(state: &mut State, db: Db, request: Request) -> Result<Plan> {
+    build_up_to(state, db, request, None, u64::MAX)
 }
 
-/// Looks a request up; copies no more than `most` names, and counts the others.
-pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Plan {
+/// Looks a request up, in what a scan of the server found if the index does not know every
+/// name; copies no more than `most` names, and counts the others.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_up_to(
+    state: &mut State,
+    db: Db,
+    request: Request,
+    scan: Option<Scan>,
+    most: u64,
+) -> Result<Plan> {
     let mixed = is_mixed(&request.rules);
     let limit = request.limit.unwrap_or(u64::MAX).min(most);
     let (mut names, mut ids) = (NameList::default(), vec![]);
@@ -99,7 +118,8 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
     let (mut matched, mut doomed, mut doomed_count) = (0, NameList::default(), 0);
     let mut doomed_ids = vec![];
     let refused = count_refused(state, &request);
-    let targets = pick(state, db, &request, |keys, target, rule, pick| {
+    let budget = Budget::new(state.steps_max);
+    let (targets, steps) = pick(state, db, &request, scan, budget, |keys, target, rule, pick| {
         let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
         match pick {
@@ -132,8 +152,8 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
                 }
             }
         }
-    });
-    Plan {
+    })?;
+    Ok(Plan {
         origin: request.origin,
         db,
         rules: request.rules,
@@ -147,14 +167,24 @@ pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Pl
         doomed,
         doomed_ids,
         doomed_count,
-    }
+        steps,
+    })
 }
 
-/// Looks a request up for a job. `fence` is a bound beside our own.
-pub fn ids(state: &mut State, db: Db, request: &Request, fence: Option<&Fence>) -> IdPlan {
+/// Looks a request up for a job, in the index alone. `fence` is a bound beside our own.
+///
+/// # Errors
+/// As [`build`].
+pub fn ids(
+    state: &mut State,
+    db: Db,
+    request: &Request,
+    fence: Option<&Fence>,
+    steps_max: StepsMax,
+) -> Result<IdPlan> {
     let mixed = is_mixed(&request.rules);
     let mut plan = IdPlan { refused: count_refused(state, request), ..IdPlan::default() };
-    pick(state, db, request, |keys, _, rule, pick| match pick {
+    pick(state, db, request, None, Budget::new(steps_max), |keys, _, rule, pick| match pick {
         Pick::Taken(id) => {
             if fence.is_some_and(|fence| !fence.allows(keys.name(id))) {
                 return;
@@ -170,8 +200,8 @@ pub fn ids(state: &mut State, db: Db, request: &Request, fence: Option<&Fence>) 
             plan.warm.entry(id).or_insert(rule as u32);
         }
         Pick::Ahead(_) | Pick::Again(_) | Pick::Doomed(_) => {}
-    });
-    plan
+    })?;
+    Ok(plan)
 }
 
 fn is_mixed(rules: &[PlanRule]) -> bool {
@@ -185,36 +215,56 @@ fn count_refused(state: &State, request: &Request) -> u64 {
 }
 
 /// Finds the keys of each target; `visit` is told of them with the positions of the target and
-/// its rule.
+/// its rule. Gives the steps that matching took.
 fn pick(
     state: &mut State,
     db: Db,
     request: &Request,
+    mut scan: Option<Scan>,
+    mut budget: Budget,
     mut visit: impl FnMut(&KeyTable, u32, usize, Pick),
-) -> Vec<PlanTarget> {
+) -> Result<(Vec<PlanTarget>, u64)> {
     let (database, standing) = state.known_database_and_standing(db);
     let mut nothing = Database::of_no_keys(standing);
     let database = database.unwrap_or(&mut nothing);
-    database.keys.begin_plan();
+    match &mut scan {
+        Some(scan) => scan.keys.begin_plan(),
+        None => database.keys.begin_plan(),
+    }
     let mut targets = Vec::with_capacity(request.targets.len());
-    for (rule, target) in &request.targets {
-        let found = lookup::find(database, standing, target);
-        let at = targets.len() as u32;
+    for (at, (rule, target)) in request.targets.iter().enumerate() {
+        let found = match &mut scan {
+            Some(scan) => find_scanned(scan, database, standing, at, target),
+            None => lookup::find(database, standing, target, &mut budget),
+        };
+        let spent = scan.as_mut().map_or(&mut budget, |scan| &mut scan.budget);
+        if let Some(refused) = spent.refused() {
+            return Err(refused);
+        }
         let mut matches = found.ids.len() as u64;
         for (position, id) in found.ids.iter().copied().enumerate() {
+            // What a scan found has ids of its own.
+            let is_live = match &scan {
+                Some(scan) => {
+                    let known = database.keys.find(scan.keys.name(id));
+                    known.is_none_or(|id| database.is_live(id))
+                }
+                None => database.is_live(id),
+            };
+            let keys = scan.as_mut().map_or(&mut database.keys, |scan| &mut scan.keys);
             if position % TOGETHER == 0 {
                 let next = found.ids.get(position..).unwrap_or_default();
-                visit(&database.keys, at, *rule, Pick::Ahead(next));
+                visit(keys, at as u32, *rule, Pick::Ahead(next));
             }
-            let pick = if database.keys.take(id) {
-                Pick::Taken(id)
-            } else if database.is_live(id) {
-                Pick::Again(id)
-            } else {
-                matches -= 1;
-                Pick::Doomed(id)
+            let pick = match (is_live, is_live && keys.take(id)) {
+                (true, true) => Pick::Taken(id),
+                (true, false) => Pick::Again(id),
+                (false, _) => {
+                    matches -= 1;
+                    Pick::Doomed(id)
+                }
             };
-            visit(&database.keys, at, *rule, pick);
+            visit(keys, at as u32, *rule, pick);
         }
         targets.push(PlanTarget {
             rule: *rule,
@@ -225,7 +275,29 @@ fn pick(
             matches,
         });
     }
-    targets
+    let steps = scan.map_or(budget, |scan| scan.budget).steps();
+    Ok((targets, steps))
+}
+
+/// The keys of a target, by their ids in the scan. The index knows every key that has tags.
+fn find_scanned(
+    scan: &mut Scan,
+    database: &Database,
+    standing: &Standing,
+    at: usize,
+    target: &Resolved,
+) -> Found {
+    if let Resolved::Pattern(_) = target {
+        return scan.find(at);
+    }
+    if let Resolved::Key(name) = target {
+        let ids = scan.keys.find(name).into_iter().collect();
+        return Found { strategy: Strategy::NameLookup, candidates: 1, ids };
+    }
+    let found = lookup::find(database, standing, target, &mut Budget::new(StepsMax(0)));
+    let names = found.ids.iter().map(|id| database.keys.name(*id));
+    let ids = names.filter_map(|name| scan.keys.insert(name)).map(|(id, _)| id).collect();
+    Found { ids, ..found }
 }
 
 #[cfg(test)]
@@ -237,6 +309,10 @@ mod tests {
     use crate::domain::payload::Payload;
     use crate::domain::rule::Priority;
     use crate::domain::rule_document::parse_one;
+
+    fn build(state: &mut State, db: Db, request: Request) -> Plan {
+        super::build(state, db, request).unwrap()
+    }
 
     fn state_with(names: &[&str]) -> State {
         let mut state = State::default();

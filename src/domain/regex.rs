@@ -4,14 +4,17 @@
 //! matched as such, which is faster than any engine and takes no memory of an engine. The
 //! others go to the engine of the `regex` crate.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::meta::{self, Regex as Engine};
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
+use super::budget::Work;
+use super::engine_cost::EngineCost;
 use super::error::{Error, Result};
+use super::name::NameList;
 use super::shape::{Builder, ByteSet, Shape, gap};
 
 /// Longest regex, in bytes of source. Real patterns are under 100.
@@ -24,6 +27,13 @@ pub const REGEX_MAX_COMPILED_BYTES: usize = 1 << 20;
 /// Most memory, in bytes, of what an engine learns while it matches, per direction; then it
 /// starts afresh. Ordinary regexes use 2 thousand, those with all Unicode letters 60 thousand.
 const ENGINE_CACHE_BYTES: usize = 256 << 10;
+
+/// To start the engine.
+const ENGINE_STEPS: u64 = 64;
+
+/// An engine that does not remember its states goes through those of the regex for each byte:
+/// a step for so many bytes of them.
+const ENGINE_BYTES_PER_STEP: usize = 4;
 
 /// Most bytes and gaps of a regex that is matched as a glob: as of the longest glob.
 const SHAPE_MAX_PARTS: usize = super::glob::GLOB_MAX_BYTES;
@@ -41,7 +51,12 @@ struct Compiled {
 #[derive(Debug)]
 enum Matcher {
     Shape(Shape),
-    Engine { engine: Engine, prefix: Box<[u8]>, needle: Box<[u8]> },
+    Engine {
+        engine: Engine,
+        prefix: Box<[u8]>,
+        needle: Box<[u8]>,
+        cost: OnceLock<Option<Box<EngineCost>>>,
+    },
 }
 
 impl Regex {
@@ -66,7 +81,8 @@ impl Regex {
                 let start = common_start(&hir);
                 let anchored = hir.properties().look_set_prefix().contains(Look::Start);
                 let prefix = if anchored { start.clone().into() } else { Box::default() };
-                Matcher::Engine { engine, prefix, needle: needle(&hir, start) }
+                let needle = needle(&hir, start);
+                Matcher::Engine { engine, prefix, needle, cost: OnceLock::new() }
             }
         };
         Ok(Self(Arc::new(Compiled { source: text.into(), matcher })))
@@ -82,7 +98,7 @@ impl Regex {
         self.0.source.len()
             + match &self.0.matcher {
                 Matcher::Shape(shape) => shape.memory(),
-                Matcher::Engine { engine, prefix, needle } => {
+                Matcher::Engine { engine, prefix, needle, .. } => {
                     engine.memory_usage() + prefix.len() + needle.len()
                 }
             }
@@ -90,12 +106,43 @@ impl Regex {
 
     /// Whether the expression is found in `name`.
     pub fn matches(&self, name: &[u8]) -> bool {
+        self.matches_counting(name, &mut Work::default())
+    }
+
+    /// The same; adds what it took.
+    pub(super) fn matches_counting(&self, name: &[u8], work: &mut Work) -> bool {
         match &self.0.matcher {
-            Matcher::Shape(shape) => shape.matches(name),
+            Matcher::Shape(shape) => shape.matches(name, &mut work.steps),
             Matcher::Engine { engine, needle, .. } => {
-                memchr::memmem::find(name, needle).is_some() && engine.is_match(name)
+                work.steps += (needle.len() + name.len()) as u64;
+                if memchr::memmem::find(name, needle).is_none() {
+                    return false;
+                }
+                work.steps += ENGINE_STEPS;
+                work.engine_bytes += name.len() as u64;
+                engine.is_match(name)
             }
         }
+    }
+
+    /// Steps that the engine takes for a byte when its memory does not hold its states.
+    pub(super) fn engine_weight_max(&self) -> u64 {
+        match &self.0.matcher {
+            Matcher::Shape(_) => 0,
+            Matcher::Engine { engine, .. } => {
+                1 + (engine.memory_usage() / ENGINE_BYTES_PER_STEP) as u64
+            }
+        }
+    }
+
+    /// Steps that the engine takes for a byte of such names. Takes a tenth of a millisecond, and
+    /// some more the first time.
+    pub(super) fn engine_weight(&self, names: &NameList) -> u64 {
+        let Matcher::Engine { cost, .. } = &self.0.matcher else { return 0 };
+        let hir = || parse(&self.0.source).ok();
+        let cost = cost.get_or_init(|| EngineCost::new(&hir()?, ENGINE_CACHE_BYTES).map(Box::new));
+        let worst = self.engine_weight_max();
+        cost.as_ref().map_or(worst, |cost| cost.steps_per_byte(names).min(worst))
     }
 
     /// What every name that matches starts with; empty if nothing is known.

@@ -3,7 +3,17 @@
 //! A gap takes any bytes. Between two gaps stands a segment of fixed width; the first segment
 //! is anchored at the start, the last at the end, the others are found leftmost. That needs no
 //! backtracking, so a match costs at most `name bytes x pattern bytes` steps and no recursion
-//! (the server met both as CVE-2024-31228).
+//! (the server met both as CVE-2024-31228). The steps are counted, for the budget of a plan.
+
+/// To start a search for a literal; its bytes and those that are passed come to that.
+const SEARCH_STEPS: u64 = 32;
+
+/// To compare a literal, and for how many of its bytes another step is counted.
+const LITERAL_STEPS: u64 = 7;
+const LITERAL_BYTES_PER_STEP: usize = 16;
+
+/// To compare one byte with anything else.
+const BYTE_STEPS: u64 = 2;
 
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Dot, Hir, Repetition};
 
@@ -103,10 +113,20 @@ impl Builder {
     }
 }
 
+impl Atom {
+    fn steps(&self) -> u64 {
+        match self {
+            Self::Literal(run) => LITERAL_STEPS + (run.len() / LITERAL_BYTES_PER_STEP) as u64,
+            Self::Any | Self::Class(_) => BYTE_STEPS,
+        }
+    }
+}
+
 impl Segment {
     /// Whether `text`, which has the segment's width, matches.
-    fn matches(&self, mut text: &[u8]) -> bool {
+    fn matches(&self, mut text: &[u8], steps: &mut u64) -> bool {
         for atom in &self.atoms {
+            *steps += atom.steps();
             let rest = match atom {
                 Atom::Literal(run) => text.strip_prefix(run.as_slice()),
                 Atom::Any => text.split_first().map(|(_, rest)| rest),
@@ -122,14 +142,15 @@ impl Segment {
     }
 
     /// What follows the leftmost match in `text`.
-    fn find<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+    fn find<'t>(&self, text: &'t [u8], steps: &mut u64) -> Option<&'t [u8]> {
         if let [Atom::Literal(run)] = self.atoms.as_slice() {
-            let at = memchr::memmem::find(text, run)?;
-            return text.get(at + self.width..);
+            let at = memchr::memmem::find(text, run);
+            *steps += SEARCH_STEPS + (run.len() + at.unwrap_or(text.len())) as u64;
+            return text.get(at? + self.width..);
         }
         let last = text.len().checked_sub(self.width)?;
         (0..=last)
-            .find(|at| text.get(*at..*at + self.width).is_some_and(|t| self.matches(t)))
+            .find(|at| text.get(*at..*at + self.width).is_some_and(|t| self.matches(t, steps)))
             .and_then(|at| text.get(at + self.width..))
     }
 }
@@ -162,23 +183,23 @@ impl Shape {
     }
 
     /// Whether the whole of `name` matches.
-    pub(super) fn matches(&self, name: &[u8]) -> bool {
+    pub(super) fn matches(&self, name: &[u8], steps: &mut u64) -> bool {
         let Some((first, others)) = self.segments.split_first() else {
             return name.is_empty();
         };
         let Some((last, middle)) = others.split_last() else {
-            return first.width == name.len() && first.matches(name);
+            return first.width == name.len() && first.matches(name, steps);
         };
         if name.len() < first.width + last.width {
             return false;
         }
         let (head, rest) = name.split_at(first.width);
         let (mut body, tail) = rest.split_at(rest.len() - last.width);
-        if !first.matches(head) || !last.matches(tail) {
+        if !first.matches(head, steps) || !last.matches(tail, steps) {
             return false;
         }
         for segment in middle {
-            let Some(after) = segment.find(body) else { return false };
+            let Some(after) = segment.find(body, steps) else { return false };
             body = after;
         }
         true

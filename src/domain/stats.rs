@@ -188,7 +188,7 @@ mod tests {
             .rules
             .set(parse_one(br#"{"eventType":"e","cacheKeys":["zzz"]}"#, Some("two")).unwrap());
         let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
-        let plan = build(&mut state, Db(0), request);
+        let plan = build(&mut state, Db(0), request).unwrap();
         let mut outcome = Outcome::of(&plan);
         outcome.count(&plan, 0, |count| count.deleted += 1);
         outcome.count(&plan, 1, |count| count.absent += 1);
@@ -215,7 +215,7 @@ mod tests {
         for at in 0..EVENTS_MAX + 5 {
             let request =
                 Request::for_event(&state, &format!("e{at}"), &Payload::default()).unwrap();
-            let plan = build(&mut state, Db(0), request);
+            let plan = build(&mut state, Db(0), request).unwrap();
             stats.record(&plan, &Outcome::of(&plan), 1);
         }
         assert_eq!(stats.per_event.len(), EVENTS_MAX + 1);

@@ -43,6 +43,8 @@ struct Segment {
 struct Names {
     by_id: Sparse<Name>,
     bytes: Runs<u8>,
+    /// Bytes of all names.
+    len: usize,
     hasher: DefaultHashBuilder,
 }
 
@@ -77,6 +79,15 @@ impl TagNames {
         self.next as usize - self.free.len()
     }
 
+    /// Bytes held from the allocator, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        /// A name's place, and its share of a hash table.
+        const NAME: usize = 20;
+        /// Sizes of runs grow by quarters.
+        const SLACK: usize = 8;
+        self.names.len + self.names.len / SLACK + self.len() * NAME
+    }
+
     /// The name of a number; empty when it is free.
     pub(super) fn get(&self, id: TagId) -> &[u8] {
         self.names.get(id)
@@ -107,6 +118,7 @@ impl TagNames {
             self.next - 1
         });
         self.names.by_id.set(id, Name { run: Some(run), len: name.len() as u16 });
+        self.names.len += name.len();
         let segment = self.segment_with_room(hash);
         if let Some(segment) = self.segments.get_mut(segment) {
             segment.ids.insert_unique(hash, id, |id| self.names.hash(*id));
@@ -125,7 +137,9 @@ impl TagNames {
             if segment.ids.is_empty() {
                 segment.ids = HashTable::new();
             }
-            if let Some(run) = self.names.by_id.get(id).run {
+            let Name { run, len } = self.names.by_id.get(id);
+            self.names.len -= usize::from(len);
+            if let Some(run) = run {
                 self.names.bytes.give(run);
             }
             self.names.by_id.set(id, Name::default());

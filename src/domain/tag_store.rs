@@ -67,6 +67,15 @@ impl TagStore {
         self.membership.edge_count()
     }
 
+    /// Bytes held from the allocator, about.
+    pub fn held_bytes(&self) -> usize {
+        /// Of an edge, as `tests/tag_memory.rs` measures it for a million keys of 3 tags.
+        const EDGE: usize = 14;
+        /// Of a tag, beside its name.
+        const TAG: usize = 8;
+        self.names.held_bytes() + self.len() * TAG + self.edge_count() * EDGE
+    }
+
     /// The id of a tag that has members.
     pub fn find(&self, name: &[u8]) -> Option<TagId> {
         self.names.find(name)

@@ -12,6 +12,7 @@ use super::glue::ascii;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
 use super::walk;
+use crate::domain::budget::{STEPS_MAX_DEFAULT, StepsMax};
 use crate::domain::fence::Fence;
 
 /// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
@@ -29,21 +30,63 @@ pub(super) static ASYNC_SLICE_US: AtomicI64 = AtomicI64::new(500);
 
 /// Keys of a plan that is carried out while the server waits: about a second's work.
 pub(super) static SYNC_MAX_KEYS: AtomicI64 = AtomicI64::new(1_000_000);
+/// Bytes that the index may take; 0 for any number.
+static MAX_INDEX_MEMORY: AtomicI64 = AtomicI64::new(0);
+
+/// Steps that matching may take for one plan; 0 for any number.
+static PATTERN_MAX_STEPS: AtomicI64 = AtomicI64::new(STEPS_MAX_DEFAULT.cast_signed());
 
 struct Number {
     name: &'static CStr,
     value: &'static AtomicI64,
     min: i64,
     max: i64,
+    /// Whether it is bytes, which may be written as `512mb`.
+    is_memory: bool,
 }
 
-static NUMBERS: [Number; 5] = [
-    Number { name: c"async-slice-us", value: &ASYNC_SLICE_US, min: 1, max: 1_000_000 },
-    Number { name: c"sync-max-keys", value: &SYNC_MAX_KEYS, min: 1, max: 1 << 32 },
-    Number { name: c"check-interval", value: &CHECK_INTERVAL_S, min: 0, max: 86_400 },
-    Number { name: c"warm-maxlen", value: &WARM_MAXLEN, min: 0, max: 10_000_000 },
-    Number { name: c"index-slice-us", value: &INDEX_SLICE_US, min: 50, max: 1_000_000 },
+impl Number {
+    const fn new(name: &'static CStr, value: &'static AtomicI64, min: i64, max: i64) -> Self {
+        Self { name, value, min, max, is_memory: false }
+    }
+
+    /// Reads an argument of the module.
+    fn parse(&self, text: &str) -> Result<i64, String> {
+        let value = if self.is_memory { parse_memory(text) } else { text.parse().ok() };
+        value.filter(|value| (self.min..=self.max).contains(value)).ok_or_else(|| {
+            let kind = if self.is_memory { "size such as 512mb, or a number" } else { "number" };
+            let (name, min, max) = (self.name.to_string_lossy(), self.min, self.max);
+            format!("argument {name} '{text}' is not a {kind} from {min} to {max}")
+        })
+    }
+}
+
+static NUMBERS: [Number; 7] = [
+    Number::new(c"async-slice-us", &ASYNC_SLICE_US, 1, 1_000_000),
+    Number::new(c"sync-max-keys", &SYNC_MAX_KEYS, 1, 1 << 32),
+    Number::new(c"check-interval", &CHECK_INTERVAL_S, 0, 86_400),
+    Number::new(c"warm-maxlen", &WARM_MAXLEN, 0, 10_000_000),
+    Number::new(c"index-slice-us", &INDEX_SLICE_US, 50, 1_000_000),
+    Number::new(c"pattern-max-steps", &PATTERN_MAX_STEPS, 0, i64::MAX),
+    Number { is_memory: true, ..Number::new(c"max-index-memory", &MAX_INDEX_MEMORY, 0, i64::MAX) },
 ];
+
+/// Reads a size as the server's own configuration does (Redis `src/util.c`, `memtoull`).
+fn parse_memory(text: &str) -> Option<i64> {
+    let text = text.to_ascii_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match text.get(digits.len()..)? {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<i64>().ok()?.checked_mul(factor)
+}
 
 const FENCE: &CStr = c"fence";
 
@@ -72,30 +115,19 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
     for number in &NUMBERS {
         let default = match given(number.name) {
             None => number.value.load(Ordering::Relaxed),
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|value| (number.min..=number.max).contains(value))
-                .ok_or_else(|| {
-                    format!(
-                        "argument {} '{text}' is not a number from {} to {}",
-                        number.name.to_string_lossy(),
-                        number.min,
-                        number.max
-                    )
-                })?,
+            Some(text) => number.parse(text)?,
         };
         let data: *const Number = number;
         let status = call!(RedisModule_RegisterNumericConfig(
             ctx.0,
             number.name.as_ptr(),
             default,
-            0,
+            if number.is_memory { raw::REDISMODULE_CONFIG_MEMORY } else { 0 },
             number.min,
             number.max,
             Some(get_number),
             Some(set_number),
-            None,
+            Some(on_number_applied),
             data.cast_mut().cast()
         ));
         registered(status, number.name)?;
@@ -117,6 +149,7 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
     if call!(RedisModule_LoadConfigs(ctx.0)) != Some(raw::Status::Ok as c_int) {
         return Err("the server refused a value of an inval.* configuration".to_owned());
     }
+    apply_numbers(ctx);
     apply_fence(ctx);
     Ok(())
 }
@@ -144,6 +177,29 @@ extern "C" fn set_number(
     // SAFETY: as above.
     guarded((), || unsafe { &*data.cast::<Number>() }.value.store(value, Ordering::Relaxed));
     raw::Status::Ok as c_int
+}
+
+extern "C" fn on_number_applied(
+    ctx: *mut raw::RedisModuleCtx,
+    _: *mut c_void,
+    _: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    guarded((), || apply_numbers(Ctx(ctx)));
+    raw::Status::Ok as c_int
+}
+
+/// Tells the state its limits.
+fn apply_numbers(ctx: Ctx) {
+    let value = |number: &AtomicI64| number.load(Ordering::Relaxed).unsigned_abs();
+    let max = usize::try_from(value(&MAX_INDEX_MEMORY)).unwrap_or(usize::MAX);
+    shared(&ctx, |shared| {
+        shared.with(|state| {
+            state.steps_max = StepsMax(value(&PATTERN_MAX_STEPS));
+            if state.memory.max() != max {
+                state.set_index_max(max);
+            }
+        });
+    });
 }
 
 extern "C" fn get_fence(_: *const c_char, _: *mut c_void) -> *mut raw::RedisModuleString {

@@ -67,7 +67,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         false => 100,
     };
     let standing = state.standing_sizes();
-    let fields: [(&CStr, u64); 17] = [
+    let fields: [(&CStr, u64); 20] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
@@ -80,6 +80,9 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"index_percent", percent),
         (c"index_scanned", progress.scanned),
         (c"index_expected", progress.expected),
+        (c"index_bytes", state.index_bytes() as u64),
+        (c"index_max_bytes", state.memory.max() as u64),
+        (c"index_full", u64::from(state.memory.is_full())),
         (c"passes", state.drift.passes),
         (c"drift_missed", state.drift.missed),
         (c"drift_dead", state.drift.dead),

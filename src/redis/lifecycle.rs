@@ -119,7 +119,8 @@ extern "C" fn on_swap(
     });
 }
 
-/// A snapshot or an append-only file is about to be read, from disk or from the primary.
+/// A snapshot or an append-only file is about to be read, from disk or from the primary; or has
+/// been.
 extern "C" fn on_loading(
     ctx: *mut raw::RedisModuleCtx,
     _: raw::RedisModuleEvent,
@@ -127,13 +128,15 @@ extern "C" fn on_loading(
     _: *mut c_void,
 ) {
     guarded((), || {
+        let ctx = Ctx(ctx);
         let from_primary = match sub {
+            raw::REDISMODULE_SUBEVENT_LOADING_ENDED => return walk::forget_unsure(ctx),
             raw::REDISMODULE_SUBEVENT_LOADING_RDB_START
             | raw::REDISMODULE_SUBEVENT_LOADING_AOF_START => false,
             raw::REDISMODULE_SUBEVENT_LOADING_REPL_START => true,
             _ => return,
         };
-        shared(&Ctx(ctx), |shared| shared.with(|state| state.begin_load(from_primary)));
+        shared(&ctx, |shared| shared.with(|state| state.begin_load(from_primary)));
     });
 }
 

@@ -16,6 +16,7 @@ use super::keyspace::{Cursor, LiveKeyspace};
 use super::state::shared;
 use crate::commands::keyspace::Keyspace;
 use crate::domain::IndexProgress;
+use crate::domain::change::Change;
 use crate::domain::name::{Db, NameList};
 use crate::domain::pass::Drift;
 
@@ -78,15 +79,16 @@ pub(super) fn start_if_needed(ctx: Ctx) {
     if suspect {
         return;
     }
-    if incomplete {
+    if incomplete && may_index(ctx) {
         let expected = count_keys(ctx);
         shared(&ctx, |shared| {
             shared.with(|state| {
                 state.index = IndexProgress { incomplete: true, expected, scanned: 0 };
+                state.begin_catching_up();
             });
         });
         log_notice(&format!(
-            "inval: indexing {expected} keys that were there before; the server keeps answering"
+            "inval: indexing {expected} keys that are there already; the server keeps answering"
         ));
     } else if !check_is_due(ctx) {
         return;
@@ -99,6 +101,30 @@ pub(super) fn start_if_needed(ctx: Ctx) {
     });
     *WALK.lock(&ctx).borrow_mut() = Some(Walk::new(before));
     arm(ctx);
+}
+
+/// Whether there is memory for the names that are not indexed; tells when it runs out.
+fn may_index(ctx: Ctx) -> bool {
+    let full = |ctx| shared(&ctx, |shared| shared.with(|state| state.memory.is_full()));
+    if !full(ctx) {
+        return true;
+    }
+    let live = count_keys(ctx);
+    let (may, begins, held, max) = shared(&ctx, |shared| {
+        shared.with(|state| {
+            let may = state.may_catch_up(live);
+            let begins = state.memory.begins_to_be_full();
+            (may, begins, state.index_bytes(), state.memory.max())
+        })
+    });
+    if may {
+        log_notice("inval: there is memory for the index again");
+    } else if begins {
+        log_warning(&format!(
+            "inval: the index holds {held} bytes and inval.max-index-memory is {max}: new keys are not indexed, and events and purges with patterns scan the keyspace; raise it, or narrow inval.fence"
+        ));
+    }
+    may
 }
 
 /// Whether it is time to check, and there is a reason for a pass: sizes that differ, or a fence
@@ -131,6 +157,17 @@ fn check_is_due(ctx: Ctx) -> bool {
         ));
     }
     differs.is_some() || (hidden && count % CHECKS_PER_PASS == 0)
+}
+
+/// Forgets the keys that were indexed on the word of a snapshot and do not live.
+pub(super) fn forget_unsure(ctx: Ctx) {
+    let selected = ctx.selected_db();
+    for (db, name) in shared(&ctx, |shared| shared.with(|state| state.take_unsure())) {
+        if ctx.select_db(db.0) && !LiveKeyspace::new(ctx).exists(&name) {
+            shared(&ctx, |shared| shared.notice(Change::Deleted, db, &name));
+        }
+    }
+    ctx.select_db(selected);
 }
 
 /// Starts the walk under way from the beginning.
@@ -198,7 +235,7 @@ fn finish(ctx: Ctx, walk: &Walk) {
     }
     let (keys, first, drift) = shared(&ctx, |shared| {
         shared.with(|state| {
-            let first = std::mem::take(&mut state.index.incomplete);
+            let first = state.end_catching_up();
             (state.sizes().0, first, state.drift)
         })
     });

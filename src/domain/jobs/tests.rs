@@ -217,7 +217,7 @@ impl World {
         let primary = &mut self.states[0];
         assert_eq!(primary.jobs.last + 1, id);
         let record = job_record::start(id, &head, primary.fence(), &request);
-        let plan = plan::ids(primary, Db(db), &request, None);
+        let plan = plan::ids(primary, Db(db), &request, None, primary.steps_max).unwrap();
         assert!(primary.open_job(id, head, 0, 0));
         primary.doom(id, Db(db), plan);
         self.follow(db, record);
