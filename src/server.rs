@@ -41,6 +41,11 @@ impl Shared {
         self.state.try_borrow().ok().map(|state| look(&state))
     }
 
+    /// Whether jobs are under way; yes when the state is in use and cannot say.
+    pub fn has_jobs(&self) -> bool {
+        self.try_with(|state| !state.jobs.is_empty()).unwrap_or(true)
+    }
+
     /// Takes a change of the keyspace in; never fails, never panics, never loses one.
     pub fn notice(&self, change: Change, db: Db, name: &[u8]) {
         match self.state.try_borrow_mut() {

@@ -35,7 +35,7 @@ fn redis_cli(server: &Server, line: &str) -> String {
 
 /// Times, ids and sizes differ from run to run: numbers after these words become `N`.
 fn without_measures(text: &str) -> String {
-    let varying = ["micros\" => (integer) ", "last_ms\" => (integer) ", "(double) "];
+    let varying = ["micros\" => (integer) ", "_ms\" => (integer) ", "(double) "];
     let timed = ["\"mean\" => ", "\"p50\" => ", "\"p95\" => ", "\"p99\" => ", "\"max\" => "];
     let mut out = String::new();
     for line in text.lines() {

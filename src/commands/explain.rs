@@ -48,7 +48,8 @@ impl<'a> Explain<'a> {
             Self::Event(event) => event.request(server)?,
             Self::Purge(purge) => purge.request(),
         };
-        let plan = look(server, request);
+        // No name is shown: none is copied.
+        let plan = look(server, request, 0);
         let micros = server.redis().monotonic_micros().saturating_sub(start);
         let targets = plan.targets.iter().map(|target| describe(&plan, target));
         let reply = Reply::map([

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::keyspace::{Denied, Keyspace, WarmEntry};
 use super::reply::Reply;
-use super::{execute, table};
+use super::{execute, slices, table};
 use crate::domain::change::Change;
 use crate::domain::name::{Db, NameList};
 use crate::server::{Server, Shared};
@@ -21,10 +21,19 @@ pub struct Fake {
     /// Names per UNLINK call.
     pub unlinked: Vec<Vec<String>>,
     pub replicated: Vec<String>,
+    /// The last of them, word by word.
+    pub last_replicated: Vec<Vec<u8>>,
     pub warmed: Vec<String>,
     pub warm_max: u64,
     pub refuses: Option<&'static str>,
     pub scans: usize,
+    /// As a replica, or while clients are paused.
+    pub may_not_write: bool,
+    /// As the primary's link, or the append-only file.
+    pub is_obeying: bool,
+    pub slices_begun: usize,
+    pub sync_max_keys: Option<u64>,
+    pub selected: Db,
     pub micros: std::cell::Cell<u64>,
 }
 
@@ -61,6 +70,15 @@ impl World {
         reply.map_err(|error| format!("{} {error}", error.code()))
     }
 
+    /// A slice of the jobs, as a timer runs it.
+    pub fn slice(&mut self, micros: u64) -> bool {
+        let mut port = Port { fake: &mut self.fake, shared: &self.shared, words: &[] };
+        let more = slices::run(&mut Server::new(&self.shared, &mut port), micros);
+        self.fake.selected = Db(0);
+        self.shared.with(|state| assert_eq!(state.check(), Ok(())));
+        more == slices::More::Yes
+    }
+
     pub fn keys(&self) -> Vec<String> {
         self.fake.keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
     }
@@ -85,7 +103,11 @@ impl Port<'_> {
 
 impl Keyspace for Port<'_> {
     fn db(&self) -> Db {
-        Db(0)
+        self.fake.selected
+    }
+
+    fn select(&mut self, db: Db) {
+        self.fake.selected = db;
     }
 
     fn exists(&mut self, name: &[u8]) -> bool {
@@ -143,6 +165,7 @@ impl Keyspace for Port<'_> {
     }
 
     fn replicate(&mut self, words: &[&[u8]]) {
+        self.fake.last_replicated = words.iter().map(|word| word.to_vec()).collect();
         self.fake.replicated.push(
             words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" "),
         );
@@ -152,8 +175,24 @@ impl Keyspace for Port<'_> {
         self.replicate(self.words);
     }
 
+    fn may_delete_all(&mut self) -> bool {
+        self.fake.denied.is_empty()
+    }
+
+    fn may_write(&self) -> bool {
+        !self.fake.may_not_write
+    }
+
+    fn begin_slices(&mut self) {
+        self.fake.slices_begun += 1;
+    }
+
+    fn sync_max_keys(&self) -> u64 {
+        self.fake.sync_max_keys.unwrap_or(u64::MAX)
+    }
+
     fn is_obeying(&self) -> bool {
-        false
+        self.fake.is_obeying
     }
 
     fn monotonic_micros(&self) -> u64 {

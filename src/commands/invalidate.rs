@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::keyspace::WarmEntry;
 use super::reply::Reply;
+use super::slices;
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct Options {
     pub dry_run: bool,
     /// List the names.
     pub keys: bool,
+    /// Delete in slices, after the reply.
+    pub background: bool,
 }
 
 /// Carries a request out and answers. `start` is when its making began, in microseconds of the
@@ -39,7 +42,20 @@ pub fn invalidate(
     payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
-    let plan = look(server, request);
+    if options.background && !options.dry_run {
+        return slices::start(server, start, request, payload, options);
+    }
+    // A dry run stalls nobody with deletions, and is how one learns the number.
+    let most = if options.dry_run { u64::MAX } else { server.redis().sync_max_keys() };
+    let limit = request.limit;
+    let plan = look(server, request, most);
+    // Who limits a purge does not ask for all keys to be gone.
+    let hurries = limit.is_none() && !options.dry_run;
+    let planned =
+        plan.matched.min(limit.unwrap_or(u64::MAX)) + if hurries { plan.doomed_count } else { 0 };
+    if planned > most {
+        return Err(Error::PlanTooLarge { keys: planned, limit: most });
+    }
     let resolved = server.redis().monotonic_micros();
 
     let mut outcome = Outcome::of(&plan);
@@ -50,10 +66,13 @@ pub fn invalidate(
         let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
         return Err(Error::NoPermission { user: denied.user, key });
     }
-    let refused = match options.dry_run {
+    let mut refused = match options.dry_run {
         true => None,
         false => act(server, &plan, &mut outcome, payload).err(),
     };
+    if hurries && refused.is_none() {
+        refused = hurry(server, &plan).err();
+    }
     outcome.delete_micros = server.redis().monotonic_micros().saturating_sub(resolved);
 
     let now_ms = server.redis().now_ms();
@@ -68,9 +87,16 @@ pub fn invalidate(
     }
 }
 
-/// Makes the plan. While the index is incomplete, asks the server itself for the names, so
-/// that no live key is missed: that costs a walk over the keyspace.
-pub fn look(server: &mut Server, request: Request) -> Plan {
+/// Makes the plan, with no more than `most` names.
+pub fn look(server: &mut Server, request: Request, most: u64) -> Plan {
+    let db = server.redis().db();
+    learn(server, &request);
+    server.state(|state| plan::build_up_to(state, db, request, most))
+}
+
+/// While the index is incomplete, asks the server itself for the names, so that no live key is
+/// missed: that costs a walk over the keyspace.
+pub(super) fn learn(server: &mut Server, request: &Request) {
     let db = server.redis().db();
     if server.state(|state| state.index.incomplete) {
         let patterns = request.targets.iter().filter_map(|(_, target)| match target {
@@ -86,10 +112,26 @@ pub fn look(server: &mut Server, request: Request) -> Plan {
             }
         }
     }
-    server.state(|state| plan::build(state, db, request))
 }
 
-fn act(
+/// Deletes the keys that a job was to delete in its time: nobody reads them after the reply.
+fn hurry(server: &mut Server, plan: &Plan) -> std::result::Result<(), String> {
+    let mut start = 0;
+    while start < plan.doomed.len() {
+        let batch = start..plan.doomed.len().min(start + UNLINK_BATCH);
+        start = batch.end;
+        server.state(|state| {
+            state.begin_deletion(plan.db, &plan.doomed, &plan.doomed_ids, batch.clone());
+        });
+        let deleted = server.redis().unlink(&plan.doomed, batch);
+        server.state(|state| state.end_deletion());
+        deleted?;
+    }
+    Ok(())
+}
+
+/// Deletes the keys of a plan, and queues those that are to be warmed.
+pub(super) fn act(
     server: &mut Server,
     plan: &Plan,
     outcome: &mut Outcome,
@@ -99,7 +141,9 @@ fn act(
     while start < plan.names.len() {
         let batch = start..plan.names.len().min(start + UNLINK_BATCH);
         start = batch.end;
-        server.state(|state| state.begin_deletion(plan, batch.clone()));
+        server.state(|state| {
+            state.begin_deletion(plan.db, &plan.names, &plan.ids, batch.clone());
+        });
         let deleted = server.redis().unlink(&plan.names, batch.clone());
         let expired = server.state(|state| state.end_deletion());
         let absent = match deleted? == batch.len() as u64 {

@@ -9,6 +9,9 @@ pub trait Keyspace {
     /// The client's selected database.
     fn db(&self) -> Db;
 
+    /// Selects a database.
+    fn select(&mut self, db: Db);
+
     /// Whether a live key has this name. Asking may delete an expired key.
     fn exists(&mut self, name: &[u8]) -> bool;
 
@@ -28,6 +31,10 @@ pub trait Keyspace {
     /// The first of the names that the caller may not delete.
     fn first_denied(&mut self, names: &NameList) -> Option<Denied>;
 
+    /// Whether the caller may delete any key, so that [`Keyspace::first_denied`] need not be
+    /// asked. No means only that it must be.
+    fn may_delete_all(&mut self) -> bool;
+
     /// Appends to the warm queue.
     ///
     /// # Errors
@@ -42,6 +49,17 @@ pub trait Keyspace {
 
     /// Sends the command that is running to replicas and the append-only file, as it came.
     fn replicate_as_it_came(&mut self);
+
+    /// Whether this server may write of its own accord now: it is a primary, has loaded its
+    /// data, and has not paused its clients.
+    fn may_write(&self) -> bool;
+
+    /// There may be jobs now: has the server run their slices, and tell of values that are
+    /// written anew, which it need not before the first job.
+    fn begin_slices(&mut self);
+
+    /// Most keys of a plan that is carried out while the server waits.
+    fn sync_max_keys(&self) -> u64;
 
     /// Whether the command comes from the primary or the append-only file: what it says has
     /// been decided, and is obeyed.

@@ -14,7 +14,7 @@ use crate::server::Server;
 
 /// # Format
 /// `INVAL.PURGE <KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] |
-/// GLOB glob | PREFIX prefix | REGEX regex> [DRYRUN] [LIMIT n] [KEYS]`
+/// GLOB glob | PREFIX prefix | REGEX regex> [ASYNC] [DRYRUN] [LIMIT n] [KEYS]`
 #[derive(Debug)]
 pub struct Purge {
     targets: Vec<Resolved>,
@@ -50,11 +50,16 @@ impl Purge {
                 purge.options.dry_run = true;
             } else if args.keyword("KEYS") {
                 purge.options.keys = true;
+            } else if args.keyword("ASYNC") {
+                purge.options.background = true;
             } else if args.keyword("LIMIT") {
                 purge.limit = Some(args.number("limit")?);
             } else {
                 args.finish()?;
             }
+        }
+        if purge.options.background && purge.limit.is_some() {
+            return Err(args.usage("LIMIT with ASYNC: a job takes the whole plan".to_owned()));
         }
         Ok(purge)
     }

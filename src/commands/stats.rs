@@ -88,11 +88,16 @@ fn totals(state: &State) -> Reply {
 
 fn index(state: &State, deferred: u64) -> Reply {
     let (keys, tags, edges) = state.sizes();
+    let standing = state.standing_sizes();
     Reply::map([
         ("keys", Reply::count(keys)),
         ("tags", Reply::count(tags)),
         ("tagged", Reply::count(edges)),
         ("rules", Reply::count(state.rules.len())),
+        ("standing_patterns", Reply::count(standing.patterns)),
+        ("standing_building", Reply::count(standing.building)),
+        ("standing_too_broad", Reply::count(standing.broad)),
+        ("standing_members", Reply::count(standing.members)),
         ("complete", Reply::flag(!state.index.incomplete)),
         ("scanned", Reply::count(state.index.scanned)),
         ("expected", Reply::count(state.index.expected)),

@@ -1,71 +1,19 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
-use std::fmt;
-
 use super::args::Args;
 use super::check;
 use super::event::Event;
 use super::explain::Explain;
 use super::health;
+use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
 use super::reply::Reply;
 use super::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
 use super::stats::Stats;
 use super::tags::{CardTag, CarryTags, Edit, EditTags, GetTags, KeysOfTags, ListTags};
 use crate::domain::error::Result;
-use crate::server::Server;
 
-/// What a command does with the key that is its first argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyUse {
-    /// There is no key among its arguments.
-    None,
-    /// Reads what is known of it.
-    Read,
-    /// Changes what is known of it, not its value.
-    Write,
-}
-
-/// A command, or a subcommand of a container.
-pub struct Spec {
-    /// As users write it.
-    pub name: &'static str,
-    /// The subcommand of a container such as `INVAL.RULE`.
-    pub sub: Option<&'static str>,
-    /// The arguments; the source of usage errors, `HELP` and `COMMAND DOCS`.
-    pub syntax: &'static str,
-    /// One sentence.
-    pub summary: &'static str,
-    /// In O notation.
-    pub complexity: &'static str,
-    /// Command flags of the module API.
-    pub flags: &'static str,
-    /// ACL categories, where the server takes them from modules (7.2 and later).
-    pub categories: &'static str,
-    /// The key among the arguments.
-    pub key: KeyUse,
-    /// Parses and runs.
-    pub run: fn(&mut Args, &mut Server) -> Result<Reply>,
-}
-
-impl Spec {
-    /// Name, subcommand and arguments.
-    pub fn usage(&self) -> String {
-        let words = [Some(self.name), self.sub, Some(self.syntax)];
-        words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-    }
-
-    /// Whether it is the module's own, and no user's.
-    pub fn is_internal(&self) -> bool {
-        self.name.contains("._")
-    }
-}
-
-impl fmt::Display for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.usage())
-    }
-}
+pub use super::spec::{KeyUse, Spec};
 
 /// The command that these words call, and how many of them are its name.
 pub fn find(words: &[&[u8]]) -> Option<(&'static Spec, usize)> {
@@ -187,8 +135,8 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.EVENT",
         sub: None,
-        syntax: "type [json] [DRYRUN] [KEYS]",
-        summary: "Runs the rules of an event: the keys they name are gone when it replies.",
+        syntax: "type [json] [ASYNC] [DRYRUN] [KEYS]",
+        summary: "Runs the rules of an event: the keys they name are gone when it replies, or with ASYNC soon after.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",
@@ -198,13 +146,35 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.PURGE",
         sub: None,
-        syntax: "<KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] | GLOB glob | PREFIX prefix | REGEX regex> [DRYRUN] [LIMIT n] [KEYS]",
-        summary: "Deletes keys by name, tag, glob, prefix or regex.",
+        syntax: "<KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] | GLOB glob | PREFIX prefix | REGEX regex> [ASYNC] [DRYRUN] [LIMIT n] [KEYS]",
+        summary: "Deletes keys by name, tag, glob, prefix or regex; with ASYNC in slices, after the reply.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",
         key: KeyUse::None,
         run: |args, server| Purge::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.JOBS",
+        sub: None,
+        syntax: "[id | CANCEL id]",
+        summary: "What ASYNC deletes: all jobs, or one; CANCEL stops one, and the keys that are left stay.",
+        complexity: "O(N) where N is the number of jobs; CANCEL O(M) where M is the number of keys left.",
+        flags: "readonly",
+        categories: "keyspace write",
+        key: KeyUse::None,
+        run: |args, server| Jobs::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL._JOB",
+        sub: None,
+        syntax: "record [argument ...]",
+        summary: "For replication alone: what becomes of jobs.",
+        complexity: "As the command that it stands for.",
+        flags: "write",
+        categories: "admin dangerous write",
+        key: KeyUse::None,
+        run: |args, server| FollowJob::parse(args)?.run(server),
     },
     Spec {
         name: "INVAL.EXPLAIN",

@@ -63,9 +63,14 @@ impl<'a> EditTags<'a> {
             return Ok(Reply::Int(0));
         }
         let db = server.redis().db();
+        let is_obeying = server.redis().is_obeying();
         let (count, changed) = server.state(|state| {
             let Some(database) = state.known_database_mut(db) else { return Ok((0, false)) };
-            let Some(id) = database.keys.find(self.key) else { return Ok((0, false)) };
+            if is_obeying {
+                // The primary says that the key is there.
+                database.overwritten(self.key);
+            }
+            let Some(id) = database.find_live(self.key) else { return Ok((0, false)) };
             let store = &mut database.tags;
             let tags = self.tags.iter().copied();
             let count = match self.edit {
@@ -122,7 +127,7 @@ impl<'a> CarryTags<'a> {
     /// A client asks.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         if !server.redis().is_obeying() {
-            return Err(Error::Internal { command: "TAG._CARRY" });
+            return Err(Error::Internal { command: "TAG._CARRY", instead: "TAG.SET" });
         }
         let db = server.redis().db();
         let tags = self.tags.iter().map(|tag| tag.to_vec()).collect();
@@ -187,7 +192,8 @@ impl<'a> GetTags<'a> {
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let db = server.redis().db();
         let of = |state: &mut crate::domain::State| {
-            state.database(db).map(|database| database.tags_of(self.key))
+            let database = state.database(db)?;
+            database.find_live(self.key).map(|_| database.tags_of(self.key))
         };
         let mut tags = server.state(of).unwrap_or_default();
         if !tags.is_empty() && !server.redis().exists(self.key) {
@@ -224,7 +230,7 @@ impl<'a> CardTag<'a> {
         let db = server.redis().db();
         let card = server.state(|state| {
             let database = state.database(db)?;
-            Some(database.tags.keys_of(database.tags.find(self.tag)?).len())
+            Some(database.card(database.tags.find(self.tag)?))
         });
         Ok(Reply::count(card.unwrap_or(0)))
     }
@@ -260,8 +266,10 @@ impl KeysOfTags {
         server.state(|state| {
             let nothing = crate::domain::database::Database::default();
             let database = state.database(db).unwrap_or(&nothing);
-            let names =
-                |ids: Vec<KeyId>| Reply::bulks(ids.iter().map(|id| database.keys.name(*id)));
+            let names = |ids: Vec<KeyId>| {
+                let live = ids.iter().filter(|id| database.is_live(**id));
+                Reply::bulks(live.map(|id| database.keys.name(*id)))
+            };
             let Some((cursor, count)) = self.page else {
                 return Ok(names(database.select(&self.wanted)));
             };
@@ -299,8 +307,12 @@ impl ListTags {
         let db = server.redis().db();
         Ok(server.state(|state| {
             let nothing = crate::domain::database::Database::default();
-            let tags = &state.database(db).unwrap_or(&nothing).tags;
-            let wanted = |name: &[u8]| self.glob.as_ref().is_none_or(|glob| glob.matches(name));
+            let database = state.database(db).unwrap_or(&nothing);
+            let tags = &database.tags;
+            let wanted = |name: &[u8]| {
+                self.glob.as_ref().is_none_or(|glob| glob.matches(name))
+                    && database.is_tag_live(name)
+            };
             match self.page {
                 None => {
                     let mut names: Vec<&[u8]> = tags

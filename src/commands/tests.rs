@@ -157,6 +157,19 @@ fn explain_tells_the_way_and_changes_nothing() {
         assert_eq!(shown, [(1, 1), (3, 2), (0, 0)]);
         assert_eq!(targets[1].field("strategy"), &Reply::text("prefix range"));
     }
+    // What rules hold whatever the event keeps its members, for whoever asks.
+    while world.shared.with(|state| state.settle_rules() && state.build_some(1)) {}
+    for line in [r#"INVAL.EXPLAIN e {"id":"1"}"#, "INVAL.EXPLAIN REGEX ^u:.*:x$"] {
+        let reply = world.run(line).unwrap();
+        let Reply::Array(targets) = reply.field("targets") else { panic!() };
+        let regex = targets.iter().find(|t| t.field("kind") == &Reply::text("regex")).unwrap();
+        assert_eq!((regex.int("candidates"), regex.int("matches")), (2, 2));
+        assert_eq!(regex.field("strategy"), &Reply::text("standing set"));
+    }
+    let stats = world.run("INVAL.STATS index").unwrap();
+    let stats = ["patterns", "building", "too_broad", "members"]
+        .map(|name| stats.field("index").int(&format!("standing_{name}")));
+    assert_eq!(stats, [1, 0, 0, 2]);
     assert_eq!(world.run("INVAL.EXPLAIN GLOB *:x").unwrap().int("matched"), 2);
     assert_eq!(world.run("INVAL.EXPLAIN PURGE KEYS 1 u:1").unwrap().int("matched"), 1);
     assert_eq!(world.keys().len(), 3);
@@ -304,7 +317,7 @@ fn arguments_that_do_not_fit_are_refused() {
     let rows = [
         (
             "INVAL.EVENT e {} nonsense",
-            "ERR unexpected argument 'nonsense'; usage: INVAL.EVENT type [json] [DRYRUN] [KEYS]",
+            "ERR unexpected argument 'nonsense'; usage: INVAL.EVENT type [json] [ASYNC] [DRYRUN] [KEYS]",
         ),
         (
             "INVAL.EVENT e {\"a\":}",

@@ -1,7 +1,10 @@
 //! What happened to a key, in the server's words and in ours, and how the state takes it.
 
 use super::State;
+use super::database::Gone;
+use super::doomed::{JobSlot, NO_RULE};
 use super::name::{Db, OWN_PREFIX};
+use super::travel::Luggage;
 
 /// One change of the keyspace of one database, as a notification tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub enum Change {
     /// The key was taken out of its database, by whatever means; what comes of it is told next,
     /// or never (modules delete without a word).
     Unlinked,
+    /// The whole value of a key was written anew: by SET, or by a command that stores a result.
+    Overwritten,
     /// The key is the copy of another; it takes the tags of those it may be a copy of.
     Copied,
     /// The key left for another name or database; its tags wait for the arrival.
@@ -43,6 +48,26 @@ impl Change {
             _ => return None,
         })
     }
+
+    /// Reads the events of commands that put a whole new value in place of one that is there,
+    /// whatever its type (the callers of `setKey` in Redis `src`). Of a new key they tell too,
+    /// after `new`.
+    pub fn from_overwrite(event: &[u8]) -> Option<Self> {
+        let overwrites: [&[u8]; 10] = [
+            b"set",
+            b"sortstore",
+            b"sinterstore",
+            b"sunionstore",
+            b"sdiffstore",
+            b"zrangestore",
+            b"zinterstore",
+            b"zunionstore",
+            b"zdiffstore",
+            b"geosearchstore",
+        ];
+        let georadius = event == b"georadiusstore";
+        (georadius || overwrites.contains(&event)).then_some(Self::Overwritten)
+    }
 }
 
 impl State {
@@ -64,13 +89,20 @@ impl State {
         match change {
             Change::Created => {
                 if self.fence.allows(name) {
-                    self.database_mut(db).created(name);
+                    let (database, standing) = self.database_and_standing(db);
+                    database.created(name, standing);
                     self.mark(db, name);
                 }
             }
             // Returned above.
             Change::Loaded => {}
-            Change::Deleted | Change::Evicted => self.removed(db, name),
+            Change::Deleted => {
+                let gone = self.removed(db, name);
+                self.credit(gone);
+            }
+            Change::Evicted => {
+                self.removed(db, name);
+            }
             Change::Expired => {
                 if let Some(deletion) = &mut self.deletion {
                     deletion.expired(name);
@@ -78,26 +110,44 @@ impl State {
                 self.removed(db, name);
             }
             Change::Unlinked => {
-                let tags = self.tags_of(db, name);
-                self.travel.unlinked = Some((db, name.into(), tags));
-                self.removed(db, name);
+                let luggage = self.luggage_of(db, name);
+                self.travel.unlinked = Some((db, name.into(), luggage));
+                let gone = self.removed(db, name);
+                self.credit(gone);
             }
             Change::Left => {
                 let unlinked = self.travel.unlinked.take();
                 self.travel.under_way = match unlinked {
-                    Some((at, key, tags)) if at == db && *key == *name => tags,
-                    _ => self.tags_of(db, name),
+                    Some((at, key, luggage)) if at == db && *key == *name => luggage,
+                    _ => self.luggage_of(db, name),
                 };
                 self.removed(db, name);
             }
             Change::Arrived => {
-                let tags = std::mem::take(&mut self.travel.under_way);
-                self.put(db, name, &tags);
+                let luggage = std::mem::take(&mut self.travel.under_way);
+                self.put(db, name, &luggage);
             }
             Change::Copied => {
-                let tags = self.tags_of_copy(db, name);
-                self.put(db, name, &tags);
+                let luggage = self.luggage_of_copy(db, name);
+                if let Some(job) = luggage.job.filter(|_| self.fence.allows(name)) {
+                    self.jobs.grow(job);
+                }
+                self.put(db, name, &luggage);
             }
+            Change::Overwritten => {
+                if let Some(database) = self.databases.get_mut(&db) {
+                    database.overwritten(name);
+                }
+            }
+        }
+    }
+
+    /// A key that a job had marked went while we delete: the job has deleted it.
+    pub(super) fn credit(&mut self, gone: Option<Gone>) {
+        if self.deletion.is_some()
+            && let Some(job) = gone.and_then(|gone| gone.job)
+        {
+            self.jobs.credit(job);
         }
     }
 
@@ -112,8 +162,9 @@ impl State {
             | Change::Unlinked
             | Change::Left => {
                 self.own.remove(&(db, name.into()));
-                self.travel.under_way.clear();
+                self.travel.under_way = Luggage::default();
             }
+            Change::Overwritten => {}
         }
     }
 
@@ -122,32 +173,54 @@ impl State {
         self.databases.get(&db).map(|database| database.tags_of(name)).unwrap_or_default()
     }
 
-    /// The tags of all keys that this one may be a copy of.
-    fn tags_of_copy(&mut self, db: Db, name: &[u8]) -> Vec<Vec<u8>> {
-        if let Some((_, _, tags)) =
-            self.travel.carried.take_if(|(at, key, _)| *at == db && **key == *name)
-        {
-            return tags;
+    /// What a key takes along to another name.
+    fn luggage_of(&self, db: Db, name: &[u8]) -> Luggage {
+        Luggage { tags: self.tags_of(db, name), job: self.job_of(db, name) }
+    }
+
+    /// The job that is about to delete a key.
+    pub fn job_of(&self, db: Db, name: &[u8]) -> Option<JobSlot> {
+        let database = self.databases.get(&db).filter(|database| database.doomed.is_any())?;
+        database.keys.doom_of(database.keys.find(name)?)
+    }
+
+    /// The tags of all keys that this one may be a copy of, and a job that deletes one of them:
+    /// a stale value must not escape into its copy.
+    fn luggage_of_copy(&mut self, db: Db, name: &[u8]) -> Luggage {
+        let carried = self.travel.carried.take_if(|(at, key, _)| *at == db && **key == *name);
+        let job = self.travel.carried_job.take_if(|(at, key, _)| *at == db && **key == *name);
+        let job = job.map(|(_, _, job)| job);
+        if carried.is_some() || job.is_some() {
+            return Luggage { tags: carried.map(|(_, _, tags)| tags).unwrap_or_default(), job };
         }
-        let mut tags = vec![];
+        let mut luggage = Luggage::default();
         for (from, source) in self.travel.sources_of(db, name) {
             let databases: Vec<Db> = match from {
                 Some(from) => vec![from],
                 None => self.databases.keys().copied().collect(),
             };
             for from in databases.into_iter().filter(|from| (*from, &*source) != (db, name)) {
-                tags.extend(self.tags_of(from, &source));
+                luggage.tags.extend(self.tags_of(from, &source));
+                luggage.job = luggage.job.or_else(|| self.job_of(from, &source));
             }
         }
-        tags
+        luggage
     }
 
-    /// A key is there with these tags and no others.
-    fn put(&mut self, db: Db, name: &[u8], tags: &[Vec<u8>]) {
+    /// A key is there with these tags and no others; a job that was about to delete it under
+    /// another name deletes it under this one.
+    fn put(&mut self, db: Db, name: &[u8], luggage: &Luggage) {
         if self.fence.allows(name) {
-            let database = self.database_mut(db);
-            database.seen(name);
-            database.set_tags(name, tags.iter().map(Vec::as_slice));
+            let job = luggage.job.filter(|job| self.jobs.has(*job));
+            let (database, standing) = self.database_and_standing(db);
+            database.seen(name, standing);
+            database.set_tags(name, luggage.tags.iter().map(Vec::as_slice));
+            if let Some(id) = database.keys.find(name) {
+                database.spare(id);
+                if let Some(job) = job {
+                    database.doom(id, job, NO_RULE);
+                }
+            }
             self.mark(db, name);
         }
     }
@@ -157,17 +230,21 @@ impl State {
         if name.starts_with(OWN_PREFIX) {
             self.own.insert((db, name.into()));
         }
-        let new = self.fence.allows(name) && self.database_mut(db).seen(name);
+        let new = self.fence.allows(name) && {
+            let (database, standing) = self.database_and_standing(db);
+            database.seen(name, standing)
+        };
         self.mark(db, name);
         new
     }
 
-    pub(super) fn removed(&mut self, db: Db, name: &[u8]) {
-        let Some(database) = self.databases.get_mut(&db) else { return };
-        database.removed(name);
+    pub(super) fn removed(&mut self, db: Db, name: &[u8]) -> Option<Gone> {
+        let database = self.databases.get_mut(&db)?;
+        let gone = database.removed(name);
         if database.keys.is_empty() {
             self.databases.remove(&db);
         }
+        gone
     }
 
     /// All keys of one database, or of all, are gone.
@@ -258,6 +335,9 @@ mod tests {
     fn other_events_change_nothing() {
         for event in ["set", "expire", "lpop", "hdel", "restore", "keymiss", "\u{e9}"] {
             assert_eq!(Change::from_event(event.as_bytes()), None, "{event}");
+        }
+        for event in ["new", "append", "incrby", "setrange", "setbit", "hset", "pfadd", "spop"] {
+            assert_eq!(Change::from_overwrite(event.as_bytes()), None, "{event}");
         }
     }
 }

@@ -1,10 +1,16 @@
-//! One database: its live keys and their tags.
+//! One database: its live keys, their tags, the patterns they match, and those keys that are
+//! about to be deleted.
 //!
-//! Always true: only live keys carry tags.
+//! Always true: only live keys carry tags, and only live keys are noted for patterns; the
+//! doomed are counted right.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
+use super::doomed::{Doomed, JobSlot};
 use super::key_table::{KeyId, KeyTable};
+use super::noted::Noted;
+use super::standing::Standing;
 use super::tag_store::{TagId, TagStore};
 
 /// See the module.
@@ -14,35 +20,157 @@ pub struct Database {
     pub keys: KeyTable,
     /// Their tags.
     pub tags: TagStore,
+    /// Which of them match the standing patterns.
+    pub(super) noted: Noted,
+    /// What jobs are about to delete.
+    pub(super) doomed: Doomed,
+}
+
+/// A key that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The job that would have deleted it, or did.
+    pub job: Option<JobSlot>,
 }
 
 impl Database {
+    /// A database without keys.
+    pub(super) fn of_no_keys(standing: &Standing) -> Self {
+        Self { noted: Noted::of_no_keys(standing), ..Self::default() }
+    }
+
     /// A key was created, or replaced by another: it starts without tags.
-    pub fn created(&mut self, name: &[u8]) {
-        if let Some((id, false)) = self.keys.insert(name) {
+    pub fn created(&mut self, name: &[u8], standing: &mut Standing) {
+        if let Some((id, false)) = self.intern(name, standing) {
+            self.tags.clear(id);
+            self.spare(id);
+        }
+    }
+
+    /// The whole value of a key was written anew. One that was about to be deleted is another
+    /// key now: it lives, without the old one's tags.
+    pub fn overwritten(&mut self, name: &[u8]) {
+        if self.doomed.is_any()
+            && let Some(id) = self.keys.find(name)
+            && self.spare(id)
+        {
             self.tags.clear(id);
         }
     }
 
     /// A key was seen to be there; what is known of it stays. Says whether it was not known.
-    pub fn seen(&mut self, name: &[u8]) -> bool {
-        self.keys.insert(name).is_some_and(|(_, new)| new)
+    pub fn seen(&mut self, name: &[u8], standing: &mut Standing) -> bool {
+        self.intern(name, standing).is_some_and(|(_, new)| new)
+    }
+
+    fn intern(&mut self, name: &[u8], standing: &mut Standing) -> Option<(KeyId, bool)> {
+        let (id, new) = self.keys.insert(name)?;
+        if new {
+            self.noted.added(id, &self.keys, standing);
+        }
+        Some((id, new))
     }
 
     /// A key is gone, and all that is known of it.
-    pub fn removed(&mut self, name: &[u8]) -> bool {
-        match self.keys.remove(name) {
-            Some(id) => {
-                self.tags.clear(id);
-                true
-            }
-            None => false,
+    pub fn removed(&mut self, name: &[u8]) -> Option<Gone> {
+        let job = match self.doomed.is_any() {
+            true => self.keys.find(name).and_then(|id| self.keys.doom_of(id)),
+            false => None,
+        };
+        let id = self.keys.remove(name)?;
+        self.tags.clear(id);
+        self.noted.removed(id);
+        if let Some(job) = job {
+            self.doomed.forget_one(job);
+        }
+        Some(Gone { job })
+    }
+
+    /// The id of a key that is there for commands: known, and not about to be deleted.
+    pub fn find_live(&self, name: &[u8]) -> Option<KeyId> {
+        self.keys.find(name).filter(|id| self.is_live(*id))
+    }
+
+    /// Whether a known key is not about to be deleted.
+    pub fn is_live(&self, id: KeyId) -> bool {
+        !self.doomed.is_any() || self.keys.doom_of(id).is_none()
+    }
+
+    /// The keys of a tag that are not about to be deleted, in no order.
+    pub fn live_keys_of(&self, tag: TagId) -> impl Iterator<Item = KeyId> {
+        self.tags.keys_of(tag).iter().copied().filter(|id| self.is_live(*id))
+    }
+
+    /// How many there are.
+    pub fn card(&self, tag: TagId) -> usize {
+        match self.doomed.is_any() {
+            true => self.live_keys_of(tag).count(),
+            false => self.tags.keys_of(tag).len(),
         }
     }
 
-    /// Known keys are gone, and all that is known of them.
-    pub fn removed_ids(&mut self, ids: &[KeyId]) {
+    /// Whether there is one.
+    pub fn is_tag_live(&self, tag: &[u8]) -> bool {
+        let any = |tag| self.live_keys_of(tag).next().is_some();
+        !self.doomed.is_any() || self.tags.find(tag).is_some_and(any)
+    }
+
+    /// Has a job delete a key, for a rule of its plan; false when some job does already.
+    pub(super) fn doom(&mut self, id: KeyId, job: JobSlot, rule: u32) -> bool {
+        let new = self.keys.doom(id, job);
+        if new {
+            self.doomed.push(job, id, rule);
+        }
+        new
+    }
+
+    /// Has a job delete the keys of a plan; gives how many.
+    pub(super) fn doom_all(
+        &mut self,
+        job: JobSlot,
+        ids: Vec<KeyId>,
+        stretches: &[(usize, u32)],
+        warm: HashMap<KeyId, u32>,
+    ) -> u64 {
+        let count = ids.iter().filter(|id| self.keys.doom(**id, job)).count() as u64;
+        self.doomed.push_all(job, ids, count, stretches, warm);
+        count
+    }
+
+    /// No job deletes the key; false when none would have.
+    pub(super) fn spare(&mut self, id: KeyId) -> bool {
+        let job = if self.doomed.is_any() { self.keys.spare(id) } else { None };
+        if let Some(job) = job {
+            self.doomed.forget_one(job);
+        }
+        job.is_some()
+    }
+
+    /// A job ends: what it has not deleted stays.
+    pub(super) fn end_job(&mut self, job: JobSlot) {
+        for id in self.doomed.end(job) {
+            if self.keys.doom_of(id) == Some(job) {
+                self.keys.spare(id);
+            }
+        }
+    }
+
+    /// See [`Noted::visit`].
+    pub(super) fn visit(&mut self, standing: &mut Standing, budget: usize) -> usize {
+        self.noted.visit(&self.keys, standing, budget)
+    }
+
+    /// Known keys are gone, and all that is known of them. `doomed` is told of the jobs of those
+    /// that one had marked.
+    pub fn removed_ids(&mut self, ids: &[KeyId], mut doomed: impl FnMut(JobSlot)) {
+        if self.doomed.is_any() {
+            for job in ids.iter().filter_map(|id| self.keys.doom_of(*id)) {
+                self.doomed.forget_one(job);
+                doomed(job);
+            }
+        }
         self.tags.clear_all(ids);
+        self.noted.removed_all(ids);
         self.keys.remove_ids(ids);
     }
 
@@ -109,6 +237,8 @@ impl Database {
     pub fn check(&self) -> Result<(), String> {
         self.keys.check()?;
         self.tags.check()?;
+        let marks = self.keys.iter().filter_map(|(id, _)| self.keys.doom_of(id));
+        self.doomed.check(marks)?;
         let live: std::collections::HashSet<KeyId> = self.keys.iter().map(|(id, _)| id).collect();
         for (_, name, _) in self.tags.slots_from(0) {
             let Some(tag) = self.tags.find(name) else { continue };
@@ -117,6 +247,14 @@ impl Database {
             }
         }
         Ok(())
+    }
+
+    /// The first key that is noted for a pattern and should not be, or the other way round.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn check_noted(&self, standing: &Standing) -> Result<(), String> {
+        self.noted.check(&self.keys, standing)
     }
 }
 
@@ -157,11 +295,11 @@ mod tests {
     #[test]
     fn a_replaced_key_starts_without_tags_and_a_seen_one_keeps_them() {
         let mut database = Database::default();
-        database.created(b"k");
+        database.created(b"k", &mut Standing::default());
         assert_eq!(database.set_tags(b"k", [&b"a"[..], b"b", b"a"].into_iter()), Some(2));
-        database.seen(b"k");
+        database.seen(b"k", &mut Standing::default());
         assert_eq!(database.tags_of(b"k"), tags(&[b"a", b"b"]));
-        database.created(b"k");
+        database.created(b"k", &mut Standing::default());
         assert_eq!(database.tags_of(b"k"), tags(&[]));
         assert_eq!(database.set_tags(b"gone", [&b"a"[..]].into_iter()), None);
         assert!(database.tags.is_empty());
@@ -178,7 +316,7 @@ mod tests {
             let mut database = Database::default();
             let mut model: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
             for (key, tag) in edges {
-                database.seen(&[key]);
+                database.seen(&[key], &mut Standing::default());
                 let id = database.keys.find(&[key]).unwrap();
                 database.tags.add(id, &[tag]);
                 model.entry(key).or_default().insert(tag);

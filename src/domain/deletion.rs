@@ -13,7 +13,6 @@ use std::ops::Range;
 use super::State;
 use super::key_table::KeyId;
 use super::name::{Db, NameList};
-use super::plan::Plan;
 
 /// How many names that are not there the server may pass over before a told name is looked for
 /// in the index instead: a few expire between plan and deletion, and seldom many in a row.
@@ -61,12 +60,12 @@ impl Deletion {
 }
 
 impl State {
-    /// From here on the names of a part of the plan are deleted, in order.
-    pub fn begin_deletion(&mut self, plan: &Plan, range: Range<usize>) {
+    /// From here on the names in a range are deleted, in order; `ids` are theirs.
+    pub fn begin_deletion(&mut self, db: Db, names: &NameList, ids: &[KeyId], range: Range<usize>) {
         self.deletion = Some(Deletion {
-            db: plan.db,
-            names: range.clone().filter_map(|at| plan.names.get(at)).collect(),
-            ids: plan.ids.get(range).unwrap_or_default().to_vec(),
+            db,
+            names: range.clone().filter_map(|at| names.get(at)).collect(),
+            ids: ids.get(range).unwrap_or_default().to_vec(),
             next: 0,
             gone: vec![],
             may_repeat: false,
@@ -96,11 +95,13 @@ impl State {
             match deletion.ids.get(at as usize) {
                 Some(id) if database.keys.name(*id) == name => ids.push(*id),
                 _ => {
-                    database.removed(name);
+                    if let Some(job) = database.removed(name).and_then(|gone| gone.job) {
+                        self.jobs.credit(job);
+                    }
                 }
             }
         }
-        database.removed_ids(&ids);
+        database.removed_ids(&ids, |job| self.jobs.credit(job));
         if database.keys.is_empty() {
             self.databases.remove(&deletion.db);
         }
@@ -172,7 +173,7 @@ mod tests {
                     Told::Deleted(key) | Told::DeletedTwice(key) | Told::Expired(key) | Told::Created(key) => position(*key),
                 });
             }
-            ours.begin_deletion(&plan, 0..plan.names.len());
+            ours.begin_deletion(DB, &plan.names, &plan.ids, 0..plan.names.len());
             for told in told {
                 let (change, key, again) = match told {
                     Told::Deleted(key) => (Change::Deleted, key, false),
@@ -200,7 +201,7 @@ mod tests {
         state.notice(Change::Created, DB, b"a");
         let all = vec![Resolved::Pattern(Pattern::Prefix(b""[..].into()))];
         let plan = plan::build(&mut state, DB, Request::for_purge(all, None));
-        state.begin_deletion(&plan, 0..1);
+        state.begin_deletion(DB, &plan.names, &plan.ids, 0..1);
         state.notice(Change::Expired, DB, b"a");
         assert_eq!(state.end_deletion(), [b"a"[..].into()]);
         assert_eq!(state.sizes(), (0, 0, 0));

@@ -103,7 +103,19 @@ pub enum Error {
     BadCursor { found: Vec<u8> },
 
     /// A command of the module's own, sent by a client.
-    Internal { command: &'static str },
+    Internal { command: &'static str, instead: &'static str },
+    /// A record of the primary that cannot be read.
+    NotARecord { record: Vec<u8> },
+    /// More keys than are deleted while the server waits.
+    PlanTooLarge { keys: u64, limit: u64 },
+    /// As many jobs are under way as may be.
+    TooManyJobs { limit: usize },
+    /// No job of that number.
+    NoSuchJob { id: u64 },
+    /// The job has ended.
+    JobEnded { id: u64, stage: &'static str },
+    /// The server may not write now.
+    MayNotWrite,
     /// Keyspace and state disagree.
     Disagreement { what: String },
 
@@ -335,9 +347,32 @@ impl fmt::Display for Error {
                 write!(f, "cursor '{}' is not one that a reply gave; start with 0", Shown(found))
             }
 
-            Self::Internal { command } => {
-                write!(f, "{command} is for replication alone; use TAG.SET")
+            Self::Internal { command, instead } => {
+                write!(f, "{command} is for replication alone; use {instead}")
             }
+            Self::NotARecord { record } => write!(
+                f,
+                "record '{}' of a job cannot be read; run the same version of the module on primary and replicas",
+                Shown(record)
+            ),
+            Self::PlanTooLarge { keys, limit } => write!(
+                f,
+                "the plan has {keys} keys, more than inval.sync-max-keys {limit}; nothing was deleted; add ASYNC to delete them in slices, LIMIT n to delete some, or raise the configuration"
+            ),
+            Self::TooManyJobs { limit } => write!(
+                f,
+                "{limit} jobs are under way, the most there may be; nothing was deleted; wait for one, or INVAL.JOBS CANCEL one"
+            ),
+            Self::NoSuchJob { id } => {
+                write!(f, "no job {id}; INVAL.JOBS lists those under way and the last that ended")
+            }
+            Self::JobEnded { id, stage } => {
+                write!(f, "job {id} is {stage}; nothing is left to stop")
+            }
+            Self::MayNotWrite => write!(
+                f,
+                "this server is a replica, or has paused its clients; send the command to the primary, or when the pause is over"
+            ),
             Self::Disagreement { what } => write!(
                 f,
                 "check failed: {what}; please report it; the next verifying pass mends the index"

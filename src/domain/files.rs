@@ -24,12 +24,15 @@ impl State {
     /// everything, so files say nothing.
     pub fn begin_load(&mut self, from_primary: bool) {
         self.travel = Travel::default();
+        self.forget_jobs();
         self.loads_from_primary = from_primary;
         self.rules = RuleTable::default();
         self.files.clear();
         if !from_primary {
             self.merge_files();
         }
+        // So that the keys are matched as they come.
+        self.settle_rules();
     }
 
     /// Takes a snapshot in, after its keys. With `files_count`, a rule whose file has changed
@@ -41,6 +44,10 @@ impl State {
             if let Some(database) = self.databases.get_mut(&db) {
                 part.keys.chunks(TOGETHER).for_each(|some| database.restore(some, &part.tags));
             }
+        });
+        snapshot.for_each_job_record(|db, words| {
+            // Each record was read once without an error when it came.
+            let _ = self.follow(db, words, 0);
         });
         self.rules = RuleTable::default();
         snapshot.rules.into_iter().for_each(|rule| self.rules.set(rule));
@@ -68,7 +75,10 @@ impl State {
 
     /// Whether a snapshot without the state would lose something.
     pub fn has_anything_to_save(&self) -> bool {
-        !self.rules.is_empty() || !self.files.is_empty() || self.sizes().2 > 0
+        !self.rules.is_empty()
+            || !self.files.is_empty()
+            || !self.jobs.is_empty()
+            || self.sizes().2 > 0
     }
 }
 

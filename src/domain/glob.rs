@@ -10,6 +10,8 @@
 //!
 //! [`super::shape`] says how a match is found, and within how many steps.
 
+use regex_syntax::hir::Hir;
+
 use super::error::{Error, Result};
 use super::shape::{Builder, ByteSet, Shape};
 
@@ -84,6 +86,11 @@ impl Glob {
     /// The longest literal that every match holds.
     pub fn needle(&self) -> &[u8] {
         self.shape.needle()
+    }
+
+    /// The pattern in the words of regexes.
+    pub(super) fn to_hir(&self) -> Hir {
+        self.shape.to_hir()
     }
 
     /// The one name that matches, if the pattern has no wildcard at all.

@@ -13,6 +13,12 @@ const NO_PLAN: u32 = 0;
 /// The stamp of a slot that no key has; its place is the next such slot.
 const FREE: u32 = u32::MAX;
 
+/// Most jobs under way at a time: each has a stamp of its own.
+pub(super) const JOB_SLOTS: u8 = 64;
+
+/// From here on a stamp says that a job is about to delete the key: job 0, job 1, ...
+const DOOMED: u32 = FREE - JOB_SLOTS as u32;
+
 /// The end of the list of free slots.
 const NO_SLOT: KeyId = KeyId::MAX;
 
@@ -119,23 +125,47 @@ impl KeyNames {
     /// Starts a plan: from here on [`KeyNames::take`] says yes once per id.
     pub(super) fn begin_plan(&mut self) {
         self.plan += 1;
-        if self.plan == FREE {
+        if self.plan == DOOMED {
             self.plan = NO_PLAN + 1;
-            self.slots.iter_mut().filter(|slot| slot.stamp != FREE).for_each(|slot| {
+            self.slots.iter_mut().filter(|slot| slot.stamp < DOOMED).for_each(|slot| {
                 slot.stamp = NO_PLAN;
             });
         }
     }
 
-    /// Whether this plan takes the id for the first time.
+    /// Whether this plan takes the id for the first time; a doomed one it never takes.
     pub(super) fn take(&mut self, id: KeyId) -> bool {
         match self.slots.get_mut(id as usize) {
-            Some(slot) if slot.stamp != self.plan && slot.stamp != FREE => {
+            Some(slot) if slot.stamp != self.plan && slot.stamp < DOOMED => {
                 slot.stamp = self.plan;
                 true
             }
             _ => false,
         }
+    }
+
+    /// Marks a live id as one that a job is about to delete; false when one is already.
+    pub(super) fn doom(&mut self, id: KeyId, job: u8) -> bool {
+        match self.slots.get_mut(id as usize) {
+            Some(slot) if slot.stamp < DOOMED && job < JOB_SLOTS => {
+                slot.stamp = DOOMED + u32::from(job);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The job that is about to delete the id.
+    pub(super) fn doom_of(&self, id: KeyId) -> Option<u8> {
+        let stamp = self.slots.get(id as usize)?.stamp;
+        (DOOMED..FREE).contains(&stamp).then(|| (stamp - DOOMED) as u8)
+    }
+
+    /// Takes the mark of [`KeyNames::doom`] off; gives the job.
+    pub(super) fn spare(&mut self, id: KeyId) -> Option<u8> {
+        let job = self.doom_of(id)?;
+        self.slots.get_mut(id as usize)?.stamp = NO_PLAN;
+        Some(job)
     }
 
     /// Forgets everything but the number of the last plan.
@@ -180,6 +210,6 @@ impl KeyNames {
 
     #[cfg(test)]
     pub(super) fn last_plan_before_wrap(&mut self) {
-        self.plan = FREE - 1;
+        self.plan = DOOMED - 1;
     }
 }

@@ -130,6 +130,21 @@ impl KeyTable {
         self.names.take(id)
     }
 
+    /// Marks a live key as one that a job is about to delete; false when one is already.
+    pub(super) fn doom(&mut self, id: KeyId, job: u8) -> bool {
+        self.names.doom(id, job)
+    }
+
+    /// The job that is about to delete the key.
+    pub(super) fn doom_of(&self, id: KeyId) -> Option<u8> {
+        self.names.doom_of(id)
+    }
+
+    /// Takes the mark off; gives the job that had set it.
+    pub(super) fn spare(&mut self, id: KeyId) -> Option<u8> {
+        self.names.spare(id)
+    }
+
     /// Bytes held from the allocator, about.
     pub fn held_bytes(&self) -> usize {
         self.names.held_bytes() + self.trie.held_bytes(self.len)
@@ -191,8 +206,15 @@ mod tests {
         }
         table.names.last_plan_before_wrap();
         assert!(table.take(a));
+        let (b, _) = add(&mut table, b"b");
+        assert!(table.doom(b, 0) && !table.doom(b, 1));
         table.begin_plan();
         assert!(table.take(a) && !table.take(a));
+        assert!(!table.take(b) && table.doom_of(b) == Some(0) && table.doom_of(a).is_none());
+        assert_eq!((table.spare(b), table.spare(b)), (Some(0), None));
+        assert!(table.take(b) && table.doom(b, 63));
+        table.remove(b"b");
+        assert!(table.doom_of(b).is_none() && !table.doom(b, 1));
         table.remove(b"a");
         assert!(!table.take(a));
     }

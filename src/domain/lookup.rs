@@ -4,6 +4,7 @@ use super::database::Database;
 use super::key_table::{KeyId, KeyTable};
 use super::pattern::Pattern;
 use super::rule::Resolved;
+use super::standing::Standing;
 use super::steps::Prefix;
 
 /// How a target found its keys.
@@ -13,6 +14,8 @@ pub enum Strategy {
     NameLookup,
     /// The members of the tags.
     TagMembers,
+    /// The members of a standing pattern.
+    StandingSet,
     /// The names with the pattern's literal prefix, each matched.
     PrefixRange,
     /// The names that hold the pattern's longest literal, found by a search through the memory
@@ -28,6 +31,7 @@ impl Strategy {
         match self {
             Self::NameLookup => "name lookup",
             Self::TagMembers => "tag members",
+            Self::StandingSet => "standing set",
             Self::PrefixRange => "prefix range",
             Self::TextSearch => "text search",
             Self::WholeIndex => "whole index",
@@ -60,7 +64,7 @@ const RANGE_SMALL: usize = 1000;
 const SEARCH_MIN_BYTES: usize = 2;
 
 /// Finds the keys of a target.
-pub(super) fn find(database: &Database, target: &Resolved) -> Found {
+pub(super) fn find(database: &Database, standing: &Standing, target: &Resolved) -> Found {
     match target {
         Resolved::Key(name) => {
             let ids = database.keys.find(name).into_iter().collect();
@@ -82,7 +86,18 @@ pub(super) fn find(database: &Database, target: &Resolved) -> Found {
             let ids = database.select(expression);
             Found { strategy: Strategy::TagMembers, candidates, ids }
         }
-        Resolved::Pattern(pattern) => matching(&database.keys, pattern),
+        Resolved::Pattern(pattern) => {
+            let noted = |(number, since)| database.noted.keys_of(number, since);
+            match standing.find(pattern).and_then(noted) {
+                Some(ids) => {
+                    // From the last on, as above.
+                    let ids: Vec<KeyId> = ids.iter().rev().copied().collect();
+                    let strategy = Strategy::StandingSet;
+                    Found { strategy, candidates: ids.len() as u64, ids }
+                }
+                None => matching(&database.keys, pattern),
+            }
+        }
     }
 }
 

@@ -4,18 +4,24 @@
 //! [`State::notice`] and nothing else; what it holds is a hint that may name a dead key (the
 //! server checks again when it deletes) and must never miss a live one.
 
+mod automaton;
 mod branch;
 mod bucket;
+pub mod building;
 mod burst_trie;
 pub mod change;
 pub mod condition;
 pub mod database;
 pub mod deletion;
+pub mod doomed;
 pub mod error;
 pub mod fence;
 mod files;
 pub mod glob;
 pub mod health;
+pub mod job_record;
+mod job_work;
+pub mod jobs;
 mod key_names;
 pub mod key_table;
 mod loading;
@@ -26,6 +32,7 @@ pub mod membership;
 mod naive_glob;
 pub mod name;
 mod name_arena;
+mod noted;
 pub mod outcome;
 mod paged;
 pub mod pass;
@@ -41,6 +48,7 @@ mod runs;
 mod shape;
 pub mod snapshot;
 mod sparse;
+pub mod standing;
 pub mod stats;
 mod steps;
 pub mod tag_cursor;
@@ -55,12 +63,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use database::Database;
 use deletion::Deletion;
 use fence::Fence;
+use jobs::Jobs;
 use loading::Loaded;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
 use rule_table::RuleTable;
 use snapshot::FileDigests;
+use standing::Standing;
 use stats::Stats;
 use travel::Travel;
 
@@ -73,6 +83,8 @@ pub struct State {
     databases: BTreeMap<Db, Database>,
     /// The rules, server-wide.
     pub rules: RuleTable,
+    /// Those of their patterns that keep their members.
+    standing: Standing,
     /// The rules that files held when the module was loaded, each with its digest.
     file_rules: Vec<(Rule, u64)>,
     /// What of the files is in `rules` already, changed or deleted since or not.
@@ -93,6 +105,8 @@ pub struct State {
     pub drift: Drift,
     /// Whether the data that is or was last being loaded comes from a primary.
     loads_from_primary: bool,
+    /// What is deleted in slices.
+    pub jobs: Jobs,
     /// Names of loaded keys that are not in the index yet.
     loaded: Loaded,
     /// What we are deleting.
@@ -118,7 +132,19 @@ impl State {
 
     /// The database, made when absent. Callers add a key to it.
     pub fn database_mut(&mut self, db: Db) -> &mut Database {
-        self.databases.entry(db).or_default()
+        self.database_and_standing(db).0
+    }
+
+    /// The database, made when absent, and what a new name is matched with.
+    fn database_and_standing(&mut self, db: Db) -> (&mut Database, &mut Standing) {
+        let standing = &mut self.standing;
+        let database = self.databases.entry(db);
+        (database.or_insert_with(|| Database::of_no_keys(standing)), standing)
+    }
+
+    /// The database, if it has keys that the module knows, and the standing patterns.
+    fn known_database_and_standing(&mut self, db: Db) -> (Option<&mut Database>, &Standing) {
+        (self.databases.get_mut(&db), &self.standing)
     }
 
     /// The database, if it has keys that the module knows.
@@ -170,9 +196,13 @@ impl State {
     /// What is wrong, in words.
     pub fn check(&self) -> Result<(), String> {
         for (db, database) in self.databases() {
-            database.check().map_err(|why| format!("db{}: {why}", db.0))?;
+            let checked = database.check().and_then(|()| database.check_noted(&self.standing));
+            checked.map_err(|why| format!("db{}: {why}", db.0))?;
             if database.keys.is_empty() {
                 return Err(format!("db{} is empty and still there", db.0));
+            }
+            if let Some(slot) = database.doomed.slots().find(|slot| !self.jobs.has(*slot)) {
+                return Err(format!("db{} holds keys of job {slot}, which is none", db.0));
             }
             if database.keys.iter().any(|(_, name)| !self.fence.allows(name)) {
                 return Err(format!("db{} holds a key outside the fence", db.0));

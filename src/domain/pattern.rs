@@ -1,8 +1,11 @@
 //! A set of key names given by their shape: one name, a prefix, a glob or a regex.
 
+use regex_syntax::hir::Hir;
+
 use super::error::Result;
 use super::glob::Glob;
 use super::regex::Regex;
+use super::shape::gap;
 
 /// A matcher of key names.
 #[derive(Clone, Debug)]
@@ -79,6 +82,15 @@ impl Pattern {
             Self::Prefix(_) => None,
             Self::Glob(glob) => glob.as_exact(),
             Self::Regex(regex) => regex.as_exact(),
+        }
+    }
+
+    /// The pattern in the words of regexes, for the whole name.
+    pub(super) fn whole(&self) -> Option<Hir> {
+        match self {
+            Self::Prefix(prefix) => Some(Hir::concat(vec![Hir::literal(&**prefix), gap()])),
+            Self::Glob(glob) => Some(glob.to_hir()),
+            Self::Regex(regex) => regex.whole(),
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::State;
 use super::database::Database;
-use super::key_table::{KeyId, TOGETHER};
+use super::fence::Fence;
+use super::key_table::{KeyId, KeyTable, TOGETHER};
 use super::lookup::{self, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
@@ -50,70 +51,181 @@ pub struct Plan {
     pub matched: u64,
     /// Keys named outside the fence: never touched.
     pub refused: u64,
+    /// Matching keys that a job is about to delete anyway; not among those that matched.
+    pub doomed: NameList,
+    /// For each of these names, its id.
+    pub doomed_ids: Vec<KeyId>,
+    /// How many they are.
+    pub doomed_count: u64,
+}
+
+/// The same plan as ids, for a job: names are asked for when their turn comes.
+#[derive(Clone, Debug, Default)]
+pub struct IdPlan {
+    /// Each key once, in order of work.
+    pub ids: Vec<KeyId>,
+    /// Where the ids of one rule end, and its position.
+    pub stretches: Vec<(usize, u32)>,
+    /// Keys that a later rule than their own wants warmed, which does not.
+    pub warm: HashMap<KeyId, u32>,
+    /// Keys named outside the fence: never touched.
+    pub refused: u64,
+}
+
+/// What a target comes by.
+enum Pick<'a> {
+    /// These come next; some of them, from the first on.
+    Ahead(&'a [KeyId]),
+    /// A key that no target before took.
+    Taken(KeyId),
+    /// A key of an earlier target.
+    Again(KeyId),
+    /// A key that a job is about to delete: for a plan it is gone.
+    Doomed(KeyId),
 }
 
 /// Looks a request up.
 pub fn build(state: &mut State, db: Db, request: Request) -> Plan {
-    let mixed =
-        request.rules.iter().any(|rule| rule.warm) && request.rules.iter().any(|rule| !rule.warm);
-    let mut plan = Plan {
+    build_up_to(state, db, request, u64::MAX)
+}
+
+/// Looks a request up; copies no more than `most` names, and counts the others.
+pub fn build_up_to(state: &mut State, db: Db, request: Request, most: u64) -> Plan {
+    let mixed = is_mixed(&request.rules);
+    let limit = request.limit.unwrap_or(u64::MAX).min(most);
+    let (mut names, mut ids) = (NameList::default(), vec![]);
+    let (mut taken_by, mut warm_for) = (vec![], vec![]);
+    let mut positions = HashMap::new();
+    let (mut matched, mut doomed, mut doomed_count) = (0, NameList::default(), 0);
+    let mut doomed_ids = vec![];
+    let refused = count_refused(state, &request);
+    let targets = pick(state, db, &request, |keys, target, rule, pick| {
+        let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
+        let warm = wants_warm.then_some(rule as u32);
+        match pick {
+            Pick::Ahead(next) => keys.touch(next),
+            Pick::Taken(id) => {
+                matched += 1;
+                if matched > limit {
+                    return;
+                }
+                if mixed {
+                    positions.insert(id, names.len());
+                }
+                names.push(keys.name(id));
+                ids.push(id);
+                taken_by.push(target);
+                warm_for.push(warm);
+            }
+            Pick::Again(id) if mixed && wants_warm => {
+                // An earlier rule took the key and does not warm; this one does.
+                if let Some(slot) = positions.get(&id).and_then(|at| warm_for.get_mut(*at)) {
+                    *slot = slot.or(warm);
+                }
+            }
+            Pick::Again(_) => {}
+            Pick::Doomed(id) => {
+                doomed_count += 1;
+                if doomed_count <= most {
+                    doomed.push(keys.name(id));
+                    doomed_ids.push(id);
+                }
+            }
+        }
+    });
+    Plan {
         origin: request.origin,
         db,
         rules: request.rules,
-        targets: Vec::with_capacity(request.targets.len()),
-        names: NameList::default(),
-        ids: vec![],
-        taken_by: vec![],
-        warm_for: vec![],
-        matched: 0,
-        refused: 0,
-    };
-    let outside =
-        |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
-    plan.refused = request.targets.iter().filter(|(_, target)| outside(target)).count() as u64;
+        targets,
+        names,
+        ids,
+        taken_by,
+        warm_for,
+        matched,
+        refused,
+        doomed,
+        doomed_ids,
+        doomed_count,
+    }
+}
 
-    let mut nothing = Database::default();
-    let database = state.known_database_mut(db).unwrap_or(&mut nothing);
-    database.keys.begin_plan();
-    let mut positions = HashMap::new();
-    for (rule, target) in request.targets {
-        let found = lookup::find(database, &target);
-        let wants_warm = plan.rules.get(rule).is_some_and(|rule| rule.warm);
-        let warm = wants_warm.then_some(rule as u32);
-        for (at, id) in found.ids.iter().enumerate() {
-            if at % TOGETHER == 0 {
-                database.keys.touch(found.ids.get(at..).unwrap_or_default());
+/// Looks a request up for a job. `fence` is a bound beside our own.
+pub fn ids(state: &mut State, db: Db, request: &Request, fence: Option<&Fence>) -> IdPlan {
+    let mixed = is_mixed(&request.rules);
+    let mut plan = IdPlan { refused: count_refused(state, request), ..IdPlan::default() };
+    pick(state, db, request, |keys, _, rule, pick| match pick {
+        Pick::Taken(id) => {
+            if fence.is_some_and(|fence| !fence.allows(keys.name(id))) {
+                return;
             }
-            if database.keys.take(*id) {
-                plan.matched += 1;
-                if request.limit.is_some_and(|limit| plan.matched > limit) {
-                    continue;
-                }
-                if mixed {
-                    positions.insert(*id, plan.names.len());
-                }
-                plan.names.push(database.keys.name(*id));
-                plan.ids.push(*id);
-                plan.taken_by.push(plan.targets.len() as u32);
-                plan.warm_for.push(warm);
-            } else if mixed
-                && wants_warm
-                && let Some(slot) = positions.get(id).and_then(|at| plan.warm_for.get_mut(*at))
-            {
-                // An earlier rule took the key and does not warm; this one does.
-                *slot = slot.or(warm);
+            plan.ids.push(id);
+            let end = plan.ids.len();
+            match plan.stretches.last_mut().filter(|(_, last)| *last == rule as u32) {
+                Some(stretch) => stretch.0 = end,
+                None => plan.stretches.push((end, rule as u32)),
             }
         }
-        plan.targets.push(PlanTarget {
-            rule,
+        Pick::Again(id) if mixed && request.rules.get(rule).is_some_and(|rule| rule.warm) => {
+            plan.warm.entry(id).or_insert(rule as u32);
+        }
+        Pick::Ahead(_) | Pick::Again(_) | Pick::Doomed(_) => {}
+    });
+    plan
+}
+
+fn is_mixed(rules: &[PlanRule]) -> bool {
+    rules.iter().any(|rule| rule.warm) && rules.iter().any(|rule| !rule.warm)
+}
+
+fn count_refused(state: &State, request: &Request) -> u64 {
+    let outside =
+        |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
+    request.targets.iter().filter(|(_, target)| outside(target)).count() as u64
+}
+
+/// Finds the keys of each target; `visit` is told of them with the positions of the target and
+/// its rule.
+fn pick(
+    state: &mut State,
+    db: Db,
+    request: &Request,
+    mut visit: impl FnMut(&KeyTable, u32, usize, Pick),
+) -> Vec<PlanTarget> {
+    let (database, standing) = state.known_database_and_standing(db);
+    let mut nothing = Database::of_no_keys(standing);
+    let database = database.unwrap_or(&mut nothing);
+    database.keys.begin_plan();
+    let mut targets = Vec::with_capacity(request.targets.len());
+    for (rule, target) in &request.targets {
+        let found = lookup::find(database, standing, target);
+        let at = targets.len() as u32;
+        let mut matches = found.ids.len() as u64;
+        for (position, id) in found.ids.iter().copied().enumerate() {
+            if position % TOGETHER == 0 {
+                let next = found.ids.get(position..).unwrap_or_default();
+                visit(&database.keys, at, *rule, Pick::Ahead(next));
+            }
+            let pick = if database.keys.take(id) {
+                Pick::Taken(id)
+            } else if database.is_live(id) {
+                Pick::Again(id)
+            } else {
+                matches -= 1;
+                Pick::Doomed(id)
+            };
+            visit(&database.keys, at, *rule, pick);
+        }
+        targets.push(PlanTarget {
+            rule: *rule,
             kind: target.kind(),
             text: target.text(),
             strategy: found.strategy,
             candidates: found.candidates,
-            matches: found.ids.len() as u64,
+            matches,
         });
     }
-    plan
+    targets
 }
 
 #[cfg(test)]

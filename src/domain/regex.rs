@@ -12,7 +12,7 @@ use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
 use super::error::{Error, Result};
-use super::shape::{Builder, ByteSet, Shape};
+use super::shape::{Builder, ByteSet, Shape, gap};
 
 /// Longest regex, in bytes of source. Real patterns are under 100.
 pub const REGEX_MAX_BYTES: usize = 1024;
@@ -111,6 +111,20 @@ impl Regex {
         match &self.0.matcher {
             Matcher::Shape(shape) => shape.needle(),
             Matcher::Engine { needle, .. } => needle,
+        }
+    }
+
+    /// The expression for the whole name. Where it is anchored at the start nothing may stand
+    /// before it: else a name that cannot match any more would not be seen as such.
+    pub(super) fn whole(&self) -> Option<Hir> {
+        match &self.0.matcher {
+            Matcher::Shape(shape) => Some(shape.to_hir()),
+            Matcher::Engine { .. } => {
+                let hir = parse(&self.0.source).ok()?;
+                let is_anchored = hir.properties().look_set_prefix().contains(Look::Start);
+                let before = if is_anchored { Hir::empty() } else { gap() };
+                Some(Hir::concat(vec![before, hir, gap()]))
+            }
         }
     }
 

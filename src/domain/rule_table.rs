@@ -24,6 +24,8 @@ pub struct RuleTable {
     by_glob: Vec<String>,
     /// What the patterns of all rules take when compiled.
     compiled_bytes: usize,
+    /// Whether nothing changed since [`RuleTable::take_changed`].
+    is_settled: bool,
 }
 
 impl RuleTable {
@@ -52,6 +54,7 @@ impl RuleTable {
     /// Adds the rule, or puts it in the place of the one with its name.
     pub fn set(&mut self, rule: Rule) {
         self.remove(&rule.name.clone());
+        self.is_settled = false;
         match rule.event.as_exact() {
             Some(event) => {
                 self.by_event.entry(event.to_owned()).or_default().push(rule.name.clone())
@@ -65,6 +68,7 @@ impl RuleTable {
     /// Takes the rule out.
     pub fn remove(&mut self, name: &str) -> Option<Rule> {
         let rule = self.rules.remove(name)?;
+        self.is_settled = false;
         self.compiled_bytes -= rule.compiled_bytes();
         if let Some(event) = rule.event.as_exact() {
             if let Some(names) = self.by_event.get_mut(event) {
@@ -87,7 +91,13 @@ impl RuleTable {
     /// Switches a rule on or off; `None` when there is none of that name.
     pub fn set_enabled(&mut self, name: &str, enabled: bool) -> Option<bool> {
         let rule = self.rules.get_mut(name)?;
+        self.is_settled = false;
         Some(std::mem::replace(&mut rule.enabled, enabled) != enabled)
+    }
+
+    /// Whether rules changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_settled, true)
     }
 
     /// How many rules there are.

@@ -5,6 +5,8 @@
 //! backtracking, so a match costs at most `name bytes x pattern bytes` steps and no recursion
 //! (the server met both as CVE-2024-31228).
 
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Dot, Hir, Repetition};
+
 /// Segments with a gap between each two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -47,6 +49,11 @@ impl ByteSet {
     /// Whether no byte is missing.
     pub(super) fn is_all(&self) -> bool {
         self.0.iter().all(|word| *word == u64::MAX)
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = ClassBytesRange> {
+        let bytes = (0..=u8::MAX).filter(|byte| self.contains(*byte));
+        bytes.map(|byte| ClassBytesRange::new(byte, byte))
     }
 
     pub(super) fn invert(&mut self) {
@@ -127,7 +134,33 @@ impl Segment {
     }
 }
 
+impl Atom {
+    fn to_hir(&self) -> Hir {
+        match self {
+            Self::Literal(run) => Hir::literal(run.as_slice()),
+            Self::Any => Hir::dot(Dot::AnyByte),
+            Self::Class(set) => Hir::class(Class::Bytes(ClassBytes::new(set.ranges()))),
+        }
+    }
+}
+
+/// Any bytes, in the words of regexes.
+pub(super) fn gap() -> Hir {
+    let sub = Box::new(Hir::dot(Dot::AnyByte));
+    Hir::repetition(Repetition { min: 0, max: None, greedy: true, sub })
+}
+
 impl Shape {
+    /// The same in the words of regexes, for the whole name.
+    pub(super) fn to_hir(&self) -> Hir {
+        let mut parts = vec![];
+        for (at, segment) in self.segments.iter().enumerate() {
+            parts.extend((at > 0).then(gap));
+            parts.extend(segment.atoms.iter().map(Atom::to_hir));
+        }
+        Hir::concat(parts)
+    }
+
     /// Whether the whole of `name` matches.
     pub(super) fn matches(&self, name: &[u8]) -> bool {
         let Some((first, others)) = self.segments.split_first() else {

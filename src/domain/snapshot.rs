@@ -1,6 +1,6 @@
 //! The state as bytes, for the server's own snapshots: rules, files and tags.
 //!
-//! # Format, version 1
+//! # Format, versions 1 and 2
 //!
 //! A sequence of chunks, each `kind (1 byte) | body | CRC-32 of kind and body (4 bytes, little
 //! endian)`:
@@ -11,10 +11,13 @@
 //! | `R` | a rule document (JSON) |
 //! | `F` | JSON object: name of a rule read from a file -> digest of what was read |
 //! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
+//! | `J` | version 2: database (varint), then a record of [`super::job_record`], word by word |
 //! | `E` | number of chunks before it (varint); last, once |
 //!
 //! Names are a length (varint, LEB128) and bytes. Only keys that carry tags are written; key
 //! names are in the server's own part of the snapshot.
+//!
+//! Version 2 is written when there has been a job, so that older modules read what they can.
 //!
 //! A reader refuses what it does not know: another version, another kind, a checksum that
 //! differs, a missing end. It changes nothing before the end has been read.
@@ -23,13 +26,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::State;
+use super::job_record;
 use super::name::Db;
 use super::rule::Rule;
 use super::rule_document::{parse_all, to_json};
 use super::varint::{read_name, read_number, write_name, write_number};
 
-/// What is written; readers take it and all before it.
-pub const VERSION: u8 = 1;
+/// The newest version; readers take it and all before it.
+pub const VERSION: u8 = 2;
+
+/// The version without jobs.
+const VERSION_WITHOUT_JOBS: u8 = 1;
 
 const MAGIC: &[u8] = b"INVAL";
 
@@ -65,6 +72,7 @@ pub struct Snapshot {
     /// What was read from files.
     pub files: FileDigests,
     tags: Vec<Vec<u8>>,
+    jobs: Vec<Vec<u8>>,
 }
 
 impl Snapshot {
@@ -73,6 +81,13 @@ impl Snapshot {
         // Each body was read once without an error when it came.
         for (db, part) in self.tags.iter().filter_map(|body| read_tags(body)) {
             visit(db, &part);
+        }
+    }
+
+    /// The records of jobs, in order.
+    pub fn for_each_job_record(&self, mut visit: impl FnMut(Db, &[&[u8]])) {
+        for (db, words) in self.jobs.iter().filter_map(|body| read_record(body)) {
+            visit(db, &words);
         }
     }
 }
@@ -92,7 +107,8 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
         send(kind, body);
         count += 1;
     };
-    put(b'H', &[MAGIC, &[VERSION]].concat());
+    let version = if state.jobs.last > 0 { VERSION } else { VERSION_WITHOUT_JOBS };
+    put(b'H', &[MAGIC, &[version]].concat());
     let rules: Vec<&Rule> = state.rules.iter().collect();
     for some in rules.chunks(CHUNK_RULES) {
         put(b'R', to_json(some.iter().copied()).as_bytes());
@@ -132,6 +148,12 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
             put(b'T', &body);
         }
     }
+    job_record::all(state, |db, words| {
+        let mut body = vec![];
+        write_number(u64::from(db.0), &mut body);
+        words.iter().for_each(|word| write_name(word, &mut body));
+        put(b'J', &body);
+    });
     let mut end = vec![];
     write_number(count, &mut end);
     send(b'E', &end);
@@ -155,7 +177,7 @@ impl Decoder {
         let (kind, body) = open(chunk).map_err(told)?;
         match (kind, at) {
             (b'H', 0) => match body.strip_prefix(MAGIC) {
-                Some([VERSION]) => {}
+                Some([1..=VERSION]) => {}
                 Some([version]) => {
                     return Err(format!(
                         "the snapshot has format version {version}, this module reads {VERSION}; load a newer module"
@@ -179,6 +201,13 @@ impl Decoder {
             (b'T', _) => {
                 read_tags(body).ok_or_else(|| told("the tags end too early".to_owned()))?;
                 self.snapshot.tags.push(body.to_vec());
+            }
+            (b'J', _) => {
+                // Tried on a state of its own: a record that cannot be read refuses them all.
+                read_record(body)
+                    .and_then(|(db, words)| State::default().follow(db, &words, 0))
+                    .ok_or_else(|| told("a record of a job cannot be read".to_owned()))?;
+                self.snapshot.jobs.push(body.to_vec());
             }
             (b'E', _) => {
                 let mut rest = body;
@@ -228,144 +257,16 @@ fn read_tags(body: &[u8]) -> Option<(Db, TaggedKeys<'_>)> {
     Some((db, part))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::change::Change;
-    use crate::domain::rule_document::parse_one;
-    use proptest::prelude::*;
-
-    fn chunks(state: &State) -> Vec<Vec<u8>> {
-        let mut chunks = vec![];
-        encode(state, |chunk| chunks.push(chunk.to_vec()));
-        chunks
+/// A record of a job, with the database to select.
+fn read_record(body: &[u8]) -> Option<(Db, Vec<&[u8]>)> {
+    let mut rest = body;
+    let db = Db(u32::try_from(read_number(&mut rest)?).ok()?);
+    let mut words = vec![];
+    while !rest.is_empty() {
+        words.push(read_name(&mut rest)?);
     }
-
-    fn decode(chunks: &[Vec<u8>]) -> Result<Snapshot, String> {
-        let mut decoder = Decoder::default();
-        for (at, chunk) in chunks.iter().enumerate() {
-            if let Some(snapshot) = decoder.feed(chunk)? {
-                assert_eq!(at + 1, chunks.len());
-                return Ok(snapshot);
-            }
-        }
-        Err("no end".to_owned())
-    }
-
-    fn sample() -> State {
-        let mut state = State::default();
-        for (db, key, tags) in
-            [(0, "a", "x y"), (0, "b", "y"), (0, "c", ""), (3, "a\0\u{e9}", "x z")]
-        {
-            state.notice(Change::Created, Db(db), key.as_bytes());
-            let tags = tags.split(' ').filter(|tag| !tag.is_empty()).map(str::as_bytes);
-            state.database_mut(Db(db)).set_tags(key.as_bytes(), tags);
-        }
-        state
-            .rules
-            .set(parse_one(br#"{"eventType":"e","cacheKeys":["k:{id}"]}"#, Some("r")).unwrap());
-        state.files.insert("r".to_owned(), 77);
-        state
-    }
-
-    /// The tags of a snapshot as sorted lines.
-    fn lines(snapshot: &Snapshot) -> Vec<String> {
-        let mut lines = vec![];
-        snapshot.for_each_part(|db, part| {
-            for (key, of) in &part.keys {
-                let tags = &part.tags[of.clone()];
-                lines.push(format!(
-                    "{} {} {}",
-                    db.0,
-                    key.escape_ascii(),
-                    tags.join(&b' ').escape_ascii()
-                ));
-            }
-        });
-        lines.sort_unstable();
-        lines
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let snapshot = decode(&chunks(&sample())).unwrap();
-        assert_eq!(lines(&snapshot), ["0 a x y", "0 b y", "3 a\\x00\\xc3\\xa9 x z"]);
-        assert_eq!((snapshot.rules.len(), snapshot.files["r"]), (1, 77));
-        let empty = decode(&chunks(&State::default())).unwrap();
-        assert!(empty.rules.is_empty() && lines(&empty).is_empty());
-    }
-
-    #[test]
-    fn the_bytes_of_version_1_are_read_for_ever() {
-        let fixture = include_bytes!("../../tests/fixtures/snapshot-v1.bin");
-        let mut rest = &fixture[..];
-        let mut chunks = vec![];
-        while !rest.is_empty() {
-            chunks.push(read_name(&mut rest).unwrap().to_vec());
-        }
-        let snapshot = decode(&chunks).unwrap();
-        assert_eq!(lines(&snapshot), ["0 a x y", "0 b y", "3 a\\x00\\xc3\\xa9 x z"]);
-        assert_eq!((snapshot.rules[0].name.as_str(), snapshot.files["r"]), ("r", 77));
-    }
-
-    #[test]
-    fn every_cut_and_every_flipped_byte_is_refused() {
-        let good = chunks(&sample());
-        for at in 0..good.len() {
-            assert!(decode(&good[..at]).is_err());
-            let mut missing = good.clone();
-            missing.remove(at);
-            assert!(decode(&missing).is_err(), "without chunk {at}");
-            for byte in 0..good[at].len() {
-                let mut cut = good.clone();
-                cut[at].truncate(byte);
-                assert!(decode(&cut).is_err(), "chunk {at} cut at {byte}");
-                for bit in [1, 0x80, 0xff] {
-                    let mut flipped = good.clone();
-                    flipped[at][byte] ^= bit;
-                    assert!(decode(&flipped).is_err(), "chunk {at} byte {byte} ^ {bit}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_newer_version_is_refused_by_name() {
-        let mut header = b"HINVAL\x02".to_vec();
-        let sum = crc32fast::hash(&header);
-        header.extend_from_slice(&sum.to_le_bytes());
-        let error = Decoder::default().feed(&header).unwrap_err();
-        assert_eq!(
-            error,
-            "the snapshot has format version 2, this module reads 1; load a newer module"
-        );
-    }
-
-    #[test]
-    fn large_states_go_in_many_chunks() {
-        let mut state = State::default();
-        for at in 0..20_000_u32 {
-            let name = format!("a rather long key name number {at}");
-            state.notice(Change::Created, Db(0), name.as_bytes());
-            let tags = [format!("tag {}", at % 100), "all".to_owned()];
-            state.database_mut(Db(0)).set_tags(name.as_bytes(), tags.iter().map(String::as_bytes));
-        }
-        let chunks = chunks(&state);
-        assert!(chunks.len() > 4 && chunks.iter().all(|chunk| chunk.len() < 2 * CHUNK_BYTES));
-        assert_eq!(lines(&decode(&chunks).unwrap()).len(), 20_000);
-    }
-
-    proptest! {
-        /// The checksum is made to hold, so that the bodies themselves are tried.
-        #[test]
-        fn any_body_is_read_or_refused(kind in prop::sample::select(&b"HRFTEX"[..]), body in prop::collection::vec(any::<u8>(), 0..40)) {
-            let mut decoder = Decoder::default();
-            decoder.feed(&chunks(&State::default())[0]).unwrap();
-            let mut chunk = vec![kind];
-            chunk.extend(body);
-            let sum = crc32fast::hash(&chunk);
-            chunk.extend(sum.to_le_bytes());
-            let _ = decoder.feed(&chunk);
-        }
-    }
+    Some((db, words))
 }
+
+#[cfg(test)]
+mod tests;

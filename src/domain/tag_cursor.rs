@@ -111,7 +111,7 @@ mod tests {
         ) {
             let mut database = Database::default();
             for (key, tag) in edges {
-                database.seen(&[key]);
+                database.seen(&[key], &mut crate::domain::standing::Standing::default());
                 let id = database.keys.find(&[key]).unwrap();
                 database.tags.add(id, &[tag]);
             }

@@ -1,9 +1,19 @@
 //! Tags on their way: RENAME, MOVE and COPY tell of their two ends apart, or of one only.
 
+use super::doomed::JobSlot;
 use super::name::Db;
 
 /// A key with the tags it had.
 pub type Tagged = (Db, Box<[u8]>, Vec<Vec<u8>>);
+
+/// What a key takes along to another name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Luggage {
+    /// Its tags.
+    pub tags: Vec<Vec<u8>>,
+    /// The job that is about to delete it.
+    pub job: Option<JobSlot>,
+}
 
 /// Most copies that may be announced and not made: a transaction queues them. Beyond, the
 /// oldest are forgotten and counted, and their copies come without tags.
@@ -23,12 +33,14 @@ pub struct Announced {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Travel {
-    /// Tags that left with a key and wait for its arrival.
-    pub under_way: Vec<Vec<u8>>,
+    /// What left with a key and waits for its arrival.
+    pub under_way: Luggage,
     /// The key that was unlinked last.
-    pub unlinked: Option<Tagged>,
+    pub unlinked: Option<(Db, Box<[u8]>, Luggage)>,
     /// A copy to come, with its tags, as the primary or the append-only file says.
     pub carried: Option<Tagged>,
+    /// A copy to come of a key that a job is about to delete, likewise.
+    pub carried_job: Option<(Db, Box<[u8]>, JobSlot)>,
     /// Whether what is told now happens inside a transaction.
     pub in_transaction: bool,
     announced: Vec<Announced>,

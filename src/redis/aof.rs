@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
-use super::api::{Ctx, call, log_warning};
+use super::api::{Ctx, call, is_paused, log_warning};
 use super::state::shared;
 use crate::domain::State;
+use crate::domain::job_record;
 use crate::domain::key_table::KeyId;
 use crate::domain::name::Db;
 
@@ -42,10 +43,6 @@ pub(super) fn settle(ctx: Ctx) {
     }
 }
 
-fn is_paused() -> bool {
-    call!(RedisModule_AvoidReplicaTraffic()).is_some_and(|paused| paused != 0)
-}
-
 fn write(ctx: Ctx) {
     OWED.store(false, Ordering::Relaxed);
     let found = shared(&ctx, |shared| {
@@ -68,6 +65,18 @@ fn write(ctx: Ctx) {
             }
             from = next;
         }
+    }
+    let records = shared(&ctx, |shared| {
+        shared.with(|state| {
+            let mut records = vec![];
+            job_record::all(state, |db, words| records.push((db, words)));
+            records
+        })
+    });
+    for (db, words) in records {
+        ctx.select_db(db.0);
+        let words = std::iter::once(job_record::COMMAND).chain(words.iter().map(Vec::as_slice));
+        ctx.replicate_to_aof(&words.collect::<Vec<_>>());
     }
 }
 

@@ -171,6 +171,12 @@ impl Ctx {
     }
 }
 
+/// Whether nothing may be sent to replicas now, on pain of an assertion of the server: its
+/// clients are paused.
+pub(super) fn is_paused() -> bool {
+    call!(RedisModule_AvoidReplicaTraffic()).is_some_and(|paused| paused != 0)
+}
+
 /// A string of the server, given back when dropped.
 pub(super) struct Str {
     ctx: Ctx,

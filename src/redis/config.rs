@@ -17,11 +17,18 @@ use crate::domain::fence::Fence;
 /// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
 pub(super) static WARM_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
 
-/// Microseconds of one slice of the walk over a keyspace that was there before.
+/// Microseconds of one slice of the walk over a keyspace that was there before, and of the
+/// search for the members of new standing patterns.
 pub(super) static INDEX_SLICE_US: AtomicI64 = AtomicI64::new(500);
 
 /// Seconds between two comparisons of what is known with what the server counts; 0 for never.
 pub(super) static CHECK_INTERVAL_S: AtomicI64 = AtomicI64::new(60);
+
+/// Microseconds of one slice of the deletions that `ASYNC` asks for.
+pub(super) static ASYNC_SLICE_US: AtomicI64 = AtomicI64::new(500);
+
+/// Keys of a plan that is carried out while the server waits: about a second's work.
+pub(super) static SYNC_MAX_KEYS: AtomicI64 = AtomicI64::new(1_000_000);
 
 struct Number {
     name: &'static CStr,
@@ -30,7 +37,9 @@ struct Number {
     max: i64,
 }
 
-static NUMBERS: [Number; 3] = [
+static NUMBERS: [Number; 5] = [
+    Number { name: c"async-slice-us", value: &ASYNC_SLICE_US, min: 1, max: 1_000_000 },
+    Number { name: c"sync-max-keys", value: &SYNC_MAX_KEYS, min: 1, max: 1 << 32 },
     Number { name: c"check-interval", value: &CHECK_INTERVAL_S, min: 0, max: 86_400 },
     Number { name: c"warm-maxlen", value: &WARM_MAXLEN, min: 0, max: 10_000_000 },
     Number { name: c"index-slice-us", value: &INDEX_SLICE_US, min: 50, max: 1_000_000 },

@@ -66,11 +66,16 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         true => (progress.scanned * 100 / progress.expected.max(1)).min(99),
         false => 100,
     };
-    let fields: [(&CStr, u64); 11] = [
+    let standing = state.standing_sizes();
+    let fields: [(&CStr, u64); 17] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
         (c"rules", state.rules.len() as u64),
+        (c"standing_patterns", standing.patterns as u64),
+        (c"standing_building", standing.building as u64),
+        (c"standing_too_broad", standing.broad as u64),
+        (c"standing_members", standing.members as u64),
         (c"index_complete", u64::from(!progress.incomplete)),
         (c"index_percent", percent),
         (c"index_scanned", progress.scanned),
@@ -78,6 +83,8 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"passes", state.drift.passes),
         (c"drift_missed", state.drift.missed),
         (c"drift_dead", state.drift.dead),
+        (c"jobs", state.jobs.len() as u64),
+        (c"jobs_remaining", state.doomed_keys()),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
 }

@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use redis_module::raw;
 
-use super::api::{Ctx, Str, bytes, call, errno};
+use super::api::{Ctx, Str, bytes, call, errno, is_paused};
 use super::config;
 use super::guard::guarded;
+use super::notifications;
+use super::slices;
 use crate::commands::keyspace::{Denied, Keyspace, WarmEntry};
 use crate::domain::name::{Db, NameList};
 
@@ -71,6 +73,10 @@ impl LiveKeyspace {
 impl Keyspace for LiveKeyspace {
     fn db(&self) -> Db {
         Db(self.ctx.selected_db())
+    }
+
+    fn select(&mut self, db: Db) {
+        self.ctx.select_db(db.0);
     }
 
     fn exists(&mut self, name: &[u8]) -> bool {
@@ -146,6 +152,16 @@ impl Keyspace for LiveKeyspace {
         at.map(|at| Denied { user: shown, at })
     }
 
+    fn may_delete_all(&mut self) -> bool {
+        if self.is_obeying() || !self.has_user() {
+            return true;
+        }
+        let name = call!(RedisModule_GetCurrentUserName(self.ctx.0)).filter(|name| !name.is_null());
+        let Some(name) = name else { return false };
+        let name = Str::owned(self.ctx, name);
+        self.may_touch_all_keys(name.string)
+    }
+
     fn warm(&mut self, entry: &WarmEntry) -> Result<(), String> {
         let max = self.warm_max().to_string();
         let db = self.ctx.selected_db().to_string();
@@ -181,6 +197,22 @@ impl Keyspace for LiveKeyspace {
 
     fn replicate_as_it_came(&mut self) {
         call!(RedisModule_ReplicateVerbatim(self.ctx.0));
+    }
+
+    fn may_write(&self) -> bool {
+        let ctx = self.ctx;
+        ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_MASTER)
+            && !ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_LOADING)
+            && !is_paused()
+    }
+
+    fn begin_slices(&mut self) {
+        notifications::hear_overwrites(self.ctx);
+        slices::start_if_needed(self.ctx);
+    }
+
+    fn sync_max_keys(&self) -> u64 {
+        config::SYNC_MAX_KEYS.load(Ordering::Relaxed).unsigned_abs()
     }
 
     fn is_obeying(&self) -> bool {

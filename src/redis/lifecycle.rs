@@ -6,12 +6,15 @@ use redis_module::raw;
 
 use super::aof;
 use super::api::{Ctx, bytes, call};
+use super::build;
 use super::copies;
 use super::guard::guarded;
+use super::slices;
 use super::state::shared;
 use super::walk;
 use crate::domain::change::Change;
 use crate::domain::name::Db;
+use crate::server::Shared;
 
 /// Subscribes; false when the server refuses.
 pub(super) fn subscribe(ctx: Ctx) -> bool {
@@ -39,6 +42,13 @@ pub(super) fn subscribe_to_unlinks(ctx: Ctx) {
     }
 }
 
+/// Whether the server has an event for keys whose whole value is written anew.
+pub(super) fn tells_of_overwrites() -> bool {
+    let event = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_KEY, dataver: 1 };
+    let sub = raw::REDISMODULE_SUBEVENT_KEY_OVERWRITTEN;
+    call!(RedisModule_IsSubEventSupported(event, sub.into())) == Some(1)
+}
+
 /// Comes before the notification of the same deletion, if there is one.
 extern "C" fn on_unlink(
     ctx: *mut raw::RedisModuleCtx,
@@ -47,9 +57,15 @@ extern "C" fn on_unlink(
     data: *mut c_void,
 ) {
     guarded((), || {
-        if sub != raw::REDISMODULE_SUBEVENT_KEY_DELETED || data.is_null() {
-            return;
-        }
+        let change = match sub {
+            _ if data.is_null() => return,
+            raw::REDISMODULE_SUBEVENT_KEY_DELETED => Change::Unlinked,
+            // Cheap where nobody waits for it: every overwriting SET comes here.
+            raw::REDISMODULE_SUBEVENT_KEY_OVERWRITTEN if shared(&Ctx(ctx), Shared::has_jobs) => {
+                Change::Overwritten
+            }
+            _ => return,
+        };
         // SAFETY: version 1 of the Key event passes this struct.
         let key = unsafe { &*data.cast::<raw::RedisModuleKeyInfo>() }.key;
         let name = call!(RedisModule_GetKeyNameFromModuleKey(key));
@@ -58,7 +74,7 @@ extern "C" fn on_unlink(
         // SAFETY: the key is open until this callback returns.
         let name = unsafe { bytes(name) };
         let db = Db(u32::try_from(db).unwrap_or(0));
-        shared(&Ctx(ctx), |shared| shared.notice(Change::Unlinked, db, name));
+        shared(&Ctx(ctx), |shared| shared.notice(change, db, name));
     });
 }
 
@@ -145,5 +161,7 @@ extern "C" fn on_cron(
         copies::settle(Ctx(ctx));
         aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
+        slices::start_if_needed(Ctx(ctx));
+        build::start_if_needed(Ctx(ctx));
     });
 }

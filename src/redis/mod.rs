@@ -5,6 +5,7 @@
 mod alloc;
 mod aof;
 mod api;
+mod build;
 mod config;
 mod copies;
 mod docs;
@@ -18,6 +19,7 @@ mod lifecycle;
 mod notifications;
 mod persistence;
 mod rule_files;
+mod slices;
 mod state;
 mod walk;
 

@@ -2,15 +2,19 @@
 //! into writes, and a read would expire keys under the command that is running.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
-use super::api::{Ctx, bytes, call};
+use super::api::{Ctx, bytes, call, log_warning};
 use super::guard::guarded;
+use super::lifecycle;
 use super::state::shared;
 use super::walk;
 use crate::domain::change::Change;
+use crate::domain::job_record;
 use crate::domain::name::Db;
+use crate::server::Shared;
 
 /// The classes whose events create or remove names. STRING, HASH and the others are left out:
 /// overwriting and reading a key cost nothing.
@@ -63,11 +67,64 @@ extern "C" fn on_event(
     raw::Status::Ok as c_int
 }
 
+/// The classes whose commands put a new value in place of a whole one.
+const VALUES: c_int = raw::REDISMODULE_NOTIFY_STRING
+    | raw::REDISMODULE_NOTIFY_LIST
+    | raw::REDISMODULE_NOTIFY_SET
+    | raw::REDISMODULE_NOTIFY_ZSET;
+
+/// Whether the server tells of values that are written anew.
+static HEARS_OVERWRITES: AtomicBool = AtomicBool::new(false);
+
+/// Subscribes to values that are written anew where there is no server event for it (Redis
+/// 7.0); from the first job on, for every write of a string costs a call from then on.
+pub(super) fn hear_overwrites(ctx: Ctx) {
+    if lifecycle::tells_of_overwrites() || HEARS_OVERWRITES.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let status = call!(RedisModule_SubscribeToKeyspaceEvents(ctx.0, VALUES, Some(on_value)));
+    if status != Some(raw::Status::Ok as c_int) {
+        log_warning("inval: the server does not tell of overwritten keys: ASYNC deletes them too");
+    }
+}
+
+extern "C" fn on_value(
+    ctx: *mut raw::RedisModuleCtx,
+    _: c_int,
+    event: *const c_char,
+    key: *mut raw::RedisModuleString,
+) -> c_int {
+    let ctx = Ctx(ctx);
+    guarded((), || {
+        if !shared(&ctx, Shared::has_jobs) {
+            return;
+        }
+        // SAFETY: the server passes a C string that outlives the call.
+        let event = unsafe { CStr::from_ptr(event) };
+        if let Some(change) = Change::from_overwrite(event.to_bytes()) {
+            // SAFETY: the key outlives the call; the state copies what it keeps.
+            let name = unsafe { bytes(key) };
+            shared(&ctx, |shared| shared.notice(change, Db(ctx.selected_db()), name));
+        }
+    });
+    raw::Status::Ok as c_int
+}
+
 /// Tells replicas and the append-only file the tags of a copy. They cannot know its source: a
 /// loading server sees no commands. What is sent from a callback stands before the command that
 /// caused it, in the same transaction, so the tags wait there for the copy.
 fn carry(ctx: Ctx, db: Db, name: &[u8]) {
-    let tags = shared(&ctx, |shared| shared.with(|state| state.tags_of(db, name)));
+    let (tags, job) = shared(&ctx, |shared| {
+        shared.with(|state| {
+            let job = state.job_of(db, name).and_then(|slot| state.jobs.id_of(slot));
+            (state.tags_of(db, name), job)
+        })
+    });
+    if let Some(id) = job {
+        let record = job_record::copy(id, name);
+        let words = std::iter::once(job_record::COMMAND).chain(record.iter().map(Vec::as_slice));
+        ctx.replicate(&words.collect::<Vec<_>>());
+    }
     if !tags.is_empty() {
         let words = [b"TAG._CARRY", name].into_iter().chain(tags.iter().map(Vec::as_slice));
         ctx.replicate(&words.collect::<Vec<_>>());

@@ -6,8 +6,10 @@ use redis_module::raw;
 
 use super::api::{Ctx, call, log_notice, log_warning};
 use super::guard::guarded;
+use super::notifications;
 use super::state::{MainThread, shared};
 use crate::domain::snapshot::{self, Decoder, Snapshot};
+use crate::server::Shared;
 
 /// Nine characters, by the rule of the server. Written into every snapshot: never to change.
 const TYPE_NAME: &std::ffi::CStr = c"inval-aux";
@@ -77,6 +79,9 @@ extern "C" fn load(io: *mut raw::RedisModuleIO, encoding: c_int, _: c_int) -> c_
                 log_notice(&format!(
                     "inval: {tags} tags on {tagged} places loaded from the snapshot"
                 ));
+                if shared(&ctx, Shared::has_jobs) {
+                    notifications::hear_overwrites(ctx);
+                }
                 raw::Status::Ok as c_int
             }
             Err(why) => {

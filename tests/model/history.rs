@@ -129,7 +129,7 @@ const ALONE: &[(u32, &str)] = &[
 ];
 
 const VALUES: [&str; 3] = ["1", "2", "x"];
-const GLOBS: [&str; 7] = ["*", "a:*", "?:1", "[ab]:2", "*:3", "c*", "[^a]*"];
+const GLOBS: [&str; 8] = ["*", "a:*", "?:1", "[ab]:2", "*:1", "*:3", "c*", "[^a]*"];
 const PREFIXES: [&str; 3] = ["a:", "b", "c"];
 const REGEXES: [&str; 4] = ["^a:[12]$", ":3", "^(b:|c)", "^.$"];
 const EVENTS: [&str; 3] = ["e", "f", "ee"];
@@ -142,7 +142,7 @@ const PAYLOADS: [&str; 7] = [
     r#"'{"tag":"w"}'"#,
     "'{}'",
 ];
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 11] = [
     r#"'{"eventType":"e","cacheKeys":["a:{id}"]}'"#,
     r#"'{"eventType":"e","cacheKeys":["b:*"],"priority":"high","warmCache":true}'"#,
     r#"'{"eventType":"f","tags":["{tag|t}"]}'"#,
@@ -151,6 +151,10 @@ const DOCUMENTS: [&str; 8] = [
     r#"'{"eventType":"e*","cacheKeys":["?:{id}","c"],"tags":["u"],"when":"id=\'1\'"}'"#,
     r#"'{"eventType":"e","tags":["t","v"],"cacheKeys":["[ab]:2"],"enabled":false}'"#,
     r#"'{"eventType":"e?","patterns":[":{id}$"],"cacheKeys":["*:1"],"description":"d"}'"#,
+    // Patterns without placeholders and not of a prefix, some of them those of purges.
+    r#"'{"eventType":"e","patterns":["^a:[12]$",":3"],"cacheKeys":["?:1"]}'"#,
+    r#"'{"eventType":"f","patterns":["^(b:|c)","^.$"],"cacheKeys":["*:3"],"warmCache":true}'"#,
+    r#"'{"eventType":"never","patterns":[":","[^c]","a|b","^$"],"cacheKeys":["*[13]"]}'"#,
 ];
 
 /// `SplitMix64`.

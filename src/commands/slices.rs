@@ -1,0 +1,187 @@
+//! `ASYNC`: the plan is fixed and marked at once, the keys go in slices.
+
+use super::invalidate::{Options, act, incomplete_warning, learn};
+use super::keyspace::Denied;
+use super::reply::Reply;
+use crate::domain::error::{Error, Result};
+use crate::domain::job_record::{self, Words};
+use crate::domain::jobs::{Head, JOBS_MAX, Stage};
+use crate::domain::name::{Db, NameList, Shown};
+use crate::domain::plan::{self, IdPlan};
+use crate::domain::request::{Origin, Request};
+use crate::server::Server;
+
+/// Names deleted before the clock is read again: about a tenth of a millisecond.
+const NAMES_PER_LOOK: usize = 100;
+
+/// Names checked against the caller's permissions at a time: what is copied meanwhile.
+const NAMES_PER_CHECK: usize = 1000;
+
+/// Accepts a job and answers.
+///
+/// # Errors
+/// No permission for one of the keys, or too many jobs: nothing is marked then.
+pub(super) fn start(
+    server: &mut Server,
+    begin: u64,
+    request: Request,
+    payload: &[u8],
+    options: Options,
+) -> Result<Reply> {
+    if server.state(|state| state.jobs.len()) >= JOBS_MAX {
+        return Err(Error::TooManyJobs { limit: JOBS_MAX });
+    }
+    let db = server.redis().db();
+    learn(server, &request);
+    let plan = server.state(|state| plan::ids(state, db, &request, None));
+    if let Some((denied, key)) = first_denied(server, db, &plan) {
+        return Err(Error::NoPermission { user: denied.user, key });
+    }
+    let warms = request.rules.iter().any(|rule| rule.warm);
+    let head = Head {
+        origin: request.origin.clone(),
+        text: describe(&request),
+        started_ms: server.redis().now_ms(),
+        rules: request.rules.clone(),
+        payload: if warms { payload.to_vec() } else { vec![] },
+    };
+    let (matched, refused) = (plan.ids.len(), plan.refused);
+    let names = options.keys.then(|| server.state(|state| names_of(state, db, &plan.ids)));
+    let resolved = server.redis().monotonic_micros();
+    let (id, record, incomplete) = server.state(|state| {
+        let id = state.jobs.last + 1;
+        let record = job_record::start(id, &head, state.fence(), &request);
+        state.open_job(id, head, 0, 0);
+        state.doom(id, db, plan);
+        state.job_resolved(id, refused, resolved.saturating_sub(begin));
+        (id, record, state.index.incomplete)
+    });
+    server.redis().begin_slices();
+    replicate(server, &record);
+    let micros = server.redis().monotonic_micros().saturating_sub(begin);
+    let rules = request.rules.iter().filter(|rule| rule.name.is_some()).count();
+    let mut reply = Reply::map([
+        ("rules", Reply::count(rules)),
+        ("matched", Reply::count(matched)),
+        ("deleted", Reply::count(0)),
+        ("absent", Reply::count(0)),
+        ("warmed", Reply::count(0)),
+        ("refused", Reply::count(refused)),
+        ("micros", Reply::count(micros)),
+        ("job", Reply::count(id)),
+    ]);
+    if incomplete {
+        reply = reply.with("warning", incomplete_warning());
+    }
+    if let Some(names) = names {
+        reply = reply.with("keys", Reply::bulks(names.iter()));
+    }
+    Ok(reply)
+}
+
+/// Sends a record to replicas and the append-only file.
+pub(super) fn replicate(server: &mut Server, record: &Words) {
+    let words = std::iter::once(job_record::COMMAND).chain(record.iter().map(Vec::as_slice));
+    server.redis().replicate(&words.collect::<Vec<_>>());
+}
+
+/// The first key that the caller may not delete. Checking reads no key, so the ids stay good.
+fn first_denied(server: &mut Server, db: Db, plan: &IdPlan) -> Option<(Denied, Vec<u8>)> {
+    if plan.ids.is_empty() || server.redis().may_delete_all() {
+        return None;
+    }
+    plan.ids.chunks(NAMES_PER_CHECK).find_map(|ids| {
+        let names = server.state(|state| names_of(state, db, ids));
+        let denied = server.redis().first_denied(&names)?;
+        let key = names.get(denied.at).unwrap_or_default().to_vec();
+        Some((denied, key))
+    })
+}
+
+fn names_of(state: &crate::domain::State, db: Db, ids: &[u32]) -> NameList {
+    let Some(database) = state.database(db) else { return NameList::default() };
+    ids.iter().map(|id| database.keys.name(*id)).collect()
+}
+
+/// What is asked for, on one line.
+fn describe(request: &Request) -> Vec<u8> {
+    match (&request.origin, request.targets.as_slice()) {
+        (Origin::Event(event), _) => format!("event {event}").into_bytes(),
+        (Origin::Purge, [(_, target)]) => {
+            format!("purge {} {}", target.kind(), Shown(&target.text())).into_bytes()
+        }
+        (Origin::Purge, targets) => format!("purge {} keys", targets.len()).into_bytes(),
+    }
+}
+
+/// Whether jobs want another slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// Soon.
+    Yes,
+    /// When the server takes deletions again, and says why it did not.
+    Later,
+    /// When there is another job.
+    No,
+}
+
+/// Deletes keys of the oldest job for about so many microseconds. Does nothing where the
+/// server may not write.
+pub fn run(server: &mut Server, micros: u64) -> More {
+    if server.is_suspect() || !server.redis().may_write() {
+        return More::Later;
+    }
+    let Some(mut work) = server.state(|state| state.take_work()) else { return More::No };
+    let begin = server.redis().monotonic_micros();
+    let before = work.outcome.total.deleted;
+    let mut refused = false;
+    let done = loop {
+        if !server.state(|state| state.next_batch(&mut work, NAMES_PER_LOOK)) {
+            break true;
+        }
+        server.redis().select(work.plan.db);
+        if act(server, &work.plan, &mut work.outcome, &work.payload).is_err() {
+            server.state(|state| state.put_batch_back(&work));
+            refused = true;
+            break false;
+        }
+        if server.redis().monotonic_micros().saturating_sub(begin) >= micros {
+            break false;
+        }
+    };
+    work.outcome.delete_micros += server.redis().monotonic_micros().saturating_sub(begin);
+    if done {
+        let id = work.id;
+        server.state(|state| state.put_work_back(work));
+        end(server, id, Stage::Done);
+    } else {
+        let (id, moved) = (work.id, work.outcome.total.deleted > before);
+        let deleted = server.state(|state| {
+            state.put_work_back(work);
+            state.job_deleted(id)
+        });
+        if let Some(deleted) = deleted.filter(|_| moved) {
+            replicate(server, &job_record::at(id, deleted));
+        }
+    }
+    match (refused, server.state(|state| state.jobs.is_empty())) {
+        (true, _) => More::Later,
+        (false, true) => More::No,
+        (false, false) => More::Yes,
+    }
+}
+
+/// Ends a job here, writes down what became of it, and tells the replicas.
+pub(super) fn end(server: &mut Server, id: u64, stage: Stage) {
+    let now_ms = server.redis().now_ms();
+    let report = server.state(|state| {
+        state.record_job(id, now_ms);
+        state.end_job(id, stage, now_ms)
+    });
+    if let Some(report) = report {
+        replicate(server, &job_record::end(id, stage, report.deleted));
+    }
+}
+
+#[cfg(test)]
+mod tests;
