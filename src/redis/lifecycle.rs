@@ -46,7 +46,7 @@ pub(super) fn subscribe_to_unlinks(ctx: Ctx) {
 pub(super) fn tells_of_overwrites() -> bool {
     let event = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_KEY, dataver: 1 };
     let sub = raw::REDISMODULE_SUBEVENT_KEY_OVERWRITTEN;
-    call!(RedisModule_IsSubEventSupported(event, sub.into())) == Some(1)
+    call!(RedisModule_IsSubEventSupported(event, sub)) == Some(1)
 }
 
 /// Comes before the notification of the same deletion, if there is one.
