@@ -8,13 +8,14 @@ FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
 PORT ?= 6379
 ROUNDS ?= 100
+SOAK_MINUTES ?= 30
 MODULE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/libinval.so)
 
 # As cargo's runner, valgrind gets the test binary wherever cargo puts it.
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers model kill fuzz valgrind clean
+.PHONY: help deps build run demo test check unit server test-servers model kill soak fuzz valgrind clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +52,9 @@ test-on-%:
 
 kill: ## kill -9 rounds (ROUNDS=100)
 	INVAL_KILL_ROUNDS=$(ROUNDS) cargo test --features faults --test faults -- --ignored --nocapture
+
+soak: ## mixed load at a steady rate: is memory flat and the index right? (SOAK_MINUTES=30)
+	INVAL_SOAK_MINUTES=$(SOAK_MINUTES) cargo test --release --test soak -- --ignored --nocapture
 
 fuzz: ## feed the parsers random input (FUZZ_SECONDS=60)
 	INVAL_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release --no-default-features --test fuzz -- --ignored --nocapture
