@@ -113,7 +113,11 @@ pub(super) fn learn(server: &mut Server, request: &Request) {
             found.push(name);
         }
     }
-    server.state(|state| found.iter().for_each(|name| drop(state.seen(db, name))));
+    server.state(|state| {
+        for name in found.iter() {
+            state.seen(db, name);
+        }
+    });
 }
 
 /// Sends a record to replicas and the append-only file.

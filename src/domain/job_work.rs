@@ -55,7 +55,7 @@ impl State {
         if let Some(work) = &mut job.work {
             let mut start = 0;
             for (end, rule) in plan.stretches {
-                work.expect((end - start) as u64, rule);
+                work.will_take((end - start) as u64, rule);
                 start = end;
             }
         }
@@ -85,7 +85,7 @@ impl State {
         let count = ids.filter(|id| database.doom(*id, job.slot, rule)).count() as u64;
         job.planned += count;
         if let Some(work) = &mut job.work {
-            work.expect(count, rule);
+            work.will_take(count, rule);
         }
     }
 

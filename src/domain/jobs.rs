@@ -52,7 +52,7 @@ pub struct Work {
 
 impl Work {
     /// So many keys of a rule are to be deleted.
-    pub(super) fn expect(&mut self, count: u64, rule: u32) {
+    pub(super) fn will_take(&mut self, count: u64, rule: u32) {
         self.outcome.total.matched += count;
         if let Some(of_rule) = self.outcome.per_rule.get_mut(rule as usize) {
             of_rule.matched += count;

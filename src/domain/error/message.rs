@@ -1,0 +1,263 @@
+//! What each error says.
+
+use std::fmt;
+
+use super::{Error, cut};
+use crate::domain::name::Shown;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyName { what } => write!(f, "empty {what}; give it at least one byte"),
+            Self::NameTooLong { what, bytes, limit } => {
+                write!(
+                    f,
+                    "{what} of {bytes} bytes is longer than the limit of {limit}; use a shorter one"
+                )
+            }
+            Self::NotUtf8 { what: "regex", name } => {
+                write!(f, "regex '{}' is not UTF-8; a byte is written \\xNN", Shown(name))
+            }
+            Self::NotUtf8 { what, name } => {
+                write!(f, "{what} '{}' is not UTF-8; send it as text", Shown(name))
+            }
+            Self::TooMany { what, count, limit } => {
+                write!(f, "{count} {what} are more than the limit of {limit}; split them up")
+            }
+            Self::OwnKey { key } => {
+                write!(
+                    f,
+                    "key '{}' belongs to the module; keys under 'inval:' are never tagged or purged",
+                    Shown(key)
+                )
+            }
+            Self::OutsideFence { key, fence } => {
+                write!(
+                    f,
+                    "key '{}' is outside inval.fence '{}'; widen it with CONFIG SET inval.fence",
+                    Shown(key),
+                    Shown(fence.as_bytes())
+                )
+            }
+
+            Self::Json { what, line, column, why } => {
+                write!(f, "{what} is not valid JSON at line {line} column {column}: {why}")
+            }
+            Self::PayloadNotObject { found } => {
+                write!(
+                    f,
+                    "payload is {found}, not a JSON object; send for example '{{\"userId\":\"42\"}}'"
+                )
+            }
+            Self::PayloadTooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "payload of {bytes} bytes is larger than the limit of {limit}; send only the fields that rules use"
+                )
+            }
+            Self::BadAffectedCaches { found } => {
+                write!(
+                    f,
+                    "affectedCaches holds {found}; send an array of key names and globs, all strings"
+                )
+            }
+
+            Self::UnclosedClass { glob, at } => write!(
+                f,
+                "unclosed '[' at byte {at} of glob '{}'; close it with ']', or write '\\[' for the character itself",
+                Shown(glob)
+            ),
+            Self::PatternTooLong { bytes, limit } => {
+                write!(
+                    f,
+                    "pattern of {bytes} bytes is longer than the limit of {limit}; use a shorter pattern, or tags"
+                )
+            }
+            Self::RegexSyntax { regex, why } => write!(
+                f,
+                "regex '{}': {why}; to match a special character itself, put '\\' before it",
+                Shown(regex.as_bytes())
+            ),
+            Self::RegexTooLarge { regex, limit } => write!(
+                f,
+                "regex '{}' is larger than {limit} bytes when compiled; use smaller repetitions",
+                Shown(regex.as_bytes())
+            ),
+            Self::UnclosedPlaceholder { template, at } => write!(
+                f,
+                "unclosed '{{' at byte {at} of '{}'; close the placeholder with '}}', or write '{{{{' for a literal brace",
+                cut(template)
+            ),
+            Self::LoneBrace { template } => {
+                write!(f, "lone '}}' in '{}'; write '}}}}' for a literal brace", cut(template))
+            }
+            Self::BadPlaceholder { template, body } => write!(
+                f,
+                "'{{{}}}' in '{}' is not a placeholder; write a field path such as {{userId}}, {{product.id}} or {{tags[0]}}, or '{{{{' and '}}}}' for literal braces",
+                cut(body),
+                cut(template)
+            ),
+            Self::MissingField { template, field } => write!(
+                f,
+                "'{}' needs the field '{}', which the payload lacks; add it to the payload or give a default: {{{}|none}}",
+                cut(template),
+                cut(field),
+                cut(field)
+            ),
+            Self::FieldNotScalar { template, field, found } => write!(
+                f,
+                "'{}' takes the field '{}', which is {found}; only a string, number or boolean can be part of a key",
+                cut(template),
+                cut(field)
+            ),
+
+            Self::DocumentTooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "rule document of {bytes} bytes is larger than the limit of {limit}; load it in parts"
+                )
+            }
+            Self::DocumentNotRules { found } => write!(
+                f,
+                "rule document is {found}; send one rule object, an array of them, or {{\"rules\": [...]}}"
+            ),
+            Self::DocumentNotRule { found } => write!(
+                f,
+                "rule document is {found}; send one rule object, such as {{\"eventType\":\"e\",\"cacheKeys\":[\"k\"]}}"
+            ),
+            Self::RuleField { why } => write!(f, "bad rule: {why}"),
+            Self::MissingEventType => {
+                write!(
+                    f,
+                    "no \"eventType\"; name the event, or a glob over events such as \"order.*\""
+                )
+            }
+            Self::NoTargets => {
+                write!(
+                    f,
+                    "no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
+                )
+            }
+            Self::BadPriority { found } => {
+                write!(f, "priority '{}' is not one of high, medium, low", cut(found))
+            }
+            Self::ConditionSyntax { condition, at, found, expected } => {
+                let found = match found.as_str() {
+                    "" => "the end".to_owned(),
+                    word => format!("'{word}'"),
+                };
+                write!(
+                    f,
+                    "condition '{condition}': expected {expected}, found {found}, at byte {at}"
+                )
+            }
+            Self::RuleNameDiffers { given, written } => write!(
+                f,
+                "the document names the rule '{}', the command '{}'; leave \"name\" out or make them equal",
+                cut(written),
+                cut(given)
+            ),
+            Self::DuplicateRule { at, rule } => {
+                write!(
+                    f,
+                    "rules[{at}]: rule '{}' appears twice; give each rule its own \"name\"",
+                    cut(rule)
+                )
+            }
+            Self::RuleExists { rule } => {
+                write!(
+                    f,
+                    "rule '{}' exists; change it with INVAL.RULE SET, or delete it first",
+                    cut(rule)
+                )
+            }
+            Self::NoSuchRule { rule } => {
+                write!(f, "no rule '{}'; INVAL.RULE LIST shows their names", cut(rule))
+            }
+            Self::RulesTooLarge { limit } => write!(
+                f,
+                "the patterns of the rules are larger than {limit} bytes when compiled; use smaller repetitions, or tags"
+            ),
+            Self::InRule { rule, error } => write!(f, "rule '{}': {error}", cut(rule)),
+            Self::AtIndex { at, error } => write!(f, "rules[{at}]: {error}"),
+            Self::Many { errors } => {
+                for (at, error) in errors.iter().enumerate() {
+                    write!(f, "{}{error}", if at == 0 { "" } else { " | " })?;
+                }
+                Ok(())
+            }
+            Self::InFence { entry, error } => write!(f, "inval.fence entry '{entry}': {error}"),
+
+            Self::Usage { found, syntax } => write!(f, "{found}; usage: {syntax}"),
+            Self::NotANumber { what, found } => {
+                write!(
+                    f,
+                    "{what} '{}' is not a whole number from 0 to 9223372036854775807",
+                    Shown(found)
+                )
+            }
+            Self::BadCursor { found } => {
+                write!(f, "cursor '{}' is not one that a reply gave; start with 0", Shown(found))
+            }
+
+            Self::Internal { command, instead } => {
+                write!(f, "{command} is for replication alone; use {instead}")
+            }
+            Self::NotARecord { record } => write!(
+                f,
+                "record '{}' of a job cannot be read; run the same version of the module on primary and replicas",
+                Shown(record)
+            ),
+            Self::PlanTooLarge { keys, limit } => write!(
+                f,
+                "the plan has {keys} keys, more than inval.sync-max-keys {limit}; nothing was deleted; add ASYNC to delete them in slices, LIMIT n to delete some, or raise the configuration"
+            ),
+            Self::TooManyJobs { limit } => write!(
+                f,
+                "{limit} jobs are under way, the most there may be; nothing was deleted; wait for one, or INVAL.JOBS CANCEL one"
+            ),
+            Self::NoSuchJob { id } => {
+                write!(f, "no job {id}; INVAL.JOBS lists those under way and the last that ended")
+            }
+            Self::JobEnded { id, stage } => {
+                write!(f, "job {id} is {stage}; nothing is left to stop")
+            }
+            Self::MayNotWrite => write!(
+                f,
+                "this server is a replica, or has paused its clients; send the command to the primary, or when the pause is over"
+            ),
+            Self::NotIndexed => write!(
+                f,
+                "names are left out of the index, and no key without one can wait for a job; nothing was deleted; send it without ASYNC, raise inval.max-index-memory, or narrow inval.fence"
+            ),
+            Self::TooManySteps { pattern, names, limit } => write!(
+                f,
+                "pattern '{}' took the plan beyond {limit} steps after {names} names; nothing was deleted; give it a literal start, narrow inval.fence, or raise inval.pattern-max-steps",
+                Shown(pattern)
+            ),
+            Self::IndexFull { key, held, max } => write!(
+                f,
+                "no memory to tag key '{}': the index holds {held} bytes and inval.max-index-memory is {max}; raise it, or narrow inval.fence",
+                Shown(key)
+            ),
+            Self::Disagreement { what } => write!(
+                f,
+                "check failed: {what}; please report it; the next verifying pass mends the index"
+            ),
+
+            Self::NoPermission { user, key } => write!(
+                f,
+                "user '{user}' may not delete key '{}'; nothing was deleted; grant the key with ACL SETUSER, or narrow the request",
+                Shown(key)
+            ),
+            Self::DeletionRefused { deleted, planned, why } => write!(
+                f,
+                "the server refused UNLINK after {deleted} of {planned} keys: {why}; send the command again when it is mended"
+            ),
+            Self::Suspect => write!(
+                f,
+                "the module's state is suspect after an internal error; restart the server and report the lines with 'inval: panic' in its log"
+            ),
+        }
+    }
+}
