@@ -149,9 +149,4 @@ impl Error {
     }
 }
 
-/// A user's text, so short that the reason after it is seen.
-fn cut(text: &str) -> Shown<'_> {
-    Shown(text.as_bytes())
-}
-
 impl std::error::Error for Error {}

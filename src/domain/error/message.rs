@@ -2,8 +2,13 @@
 
 use std::fmt;
 
-use super::{Error, cut};
+use super::Error;
 use crate::domain::name::Shown;
+
+/// A user's text, so short that the reason after it is seen.
+fn cut(text: &str) -> Shown<'_> {
+    Shown(text.as_bytes())
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
