@@ -128,7 +128,7 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     }
     assert_eq!(
         answered.join(", "),
-        "TAG.LIST, TAG.HELP, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
+        "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
     );
     assert_eq!(refused, 16);
 }
@@ -156,8 +156,8 @@ INVAL.HELP me  -> wrong number of arguments for 'inval.help' command
     }
     for (line, expected) in rows(
         "
-INVAL.EVENT kept {} x  -> unexpected argument 'x'; usage: INVAL.EVENT type [json] [DRYRUN] [KEYS]
-INVAL.EVENT kept DRYRUN {}  -> unexpected argument '{}'; usage: INVAL.EVENT type [json] [DRYRUN] [KEYS]
+INVAL.EVENT kept {} x  -> unexpected argument 'x'; usage: INVAL.EVENT type [json] [ASYNC] [DRYRUN] [KEYS]
+INVAL.EVENT kept DRYRUN {}  -> unexpected argument '{}'; usage: INVAL.EVENT type [json] [ASYNC] [DRYRUN] [KEYS]
 INVAL.EVENT ''  -> empty event; give it at least one byte
 INVAL.PURGE GLOB * x  -> unexpected argument 'x'; usage: INVAL.PURGE <KEYS..
 INVAL.PURGE KEYS 1 a b  -> unexpected argument 'b'; usage: INVAL.PURGE <KEYS..

@@ -118,5 +118,5 @@ fn plans(criterion: &mut Criterion) {
 }
 
 fn build(state: &mut State, request: Request) -> Plan {
-    plan::build(state, DB, request)
+    plan::build(state, DB, request).unwrap()
 }

@@ -104,6 +104,6 @@ impl Index {
     /// name, marks it as taken and copies it.
     pub fn walk(&mut self, prefix: &[u8]) -> NameList {
         let target = Resolved::Pattern(Pattern::Prefix(prefix.into()));
-        plan::build(&mut self.0, DB, Request::for_purge(vec![target], None)).names
+        plan::build(&mut self.0, DB, Request::for_purge(vec![target], None)).unwrap().names
     }
 }

@@ -32,9 +32,15 @@ pub(super) fn settle(ctx: Ctx) {
     }
 }
 
-/// Called for every command of every client, before it is queued or run: the length of its
-/// name is all that most commands are asked for.
+/// Words of GET and the like: no command that we ask for has so many.
+const READS: c_int = 2;
+
+/// Called for every command of every client, before it is queued or run: the number of its
+/// words or the length of its name is all that most commands are asked for.
 extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
+    if call!(RedisModule_CommandFilterArgsCount(filter)) == Some(READS) {
+        return;
+    }
     let Some(name) = word(filter, 0) else { return };
     match name.len() {
         4 if name.eq_ignore_ascii_case(b"COPY") => guarded((), || announce(filter)),
