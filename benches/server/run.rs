@@ -119,6 +119,19 @@ pub fn span(nanos: f64) -> String {
     }
 }
 
+/// A round number for a reader.
+pub fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// Somebody who does the work of a row.
 pub struct Contender<'a> {
     series: Series,

@@ -114,18 +114,16 @@ impl Regex {
         }
     }
 
-    /// The expression for the whole name. Where it is anchored nothing may stand before or
-    /// after: without that, a name that cannot match any more would not be seen as such.
+    /// The expression for the whole name. Where it is anchored at the start nothing may stand
+    /// before it: else a name that cannot match any more would not be seen as such.
     pub(super) fn whole(&self) -> Option<Hir> {
         match &self.0.matcher {
             Matcher::Shape(shape) => Some(shape.to_hir()),
             Matcher::Engine { .. } => {
                 let hir = parse(&self.0.source).ok()?;
-                let properties = hir.properties();
-                let starts = properties.look_set_prefix().contains(Look::Start);
-                let ends = properties.look_set_suffix().contains(Look::End);
-                let unless = |anchored| if anchored { Hir::empty() } else { gap() };
-                Some(Hir::concat(vec![unless(starts), hir, unless(ends)]))
+                let is_anchored = hir.properties().look_set_prefix().contains(Look::Start);
+                let before = if is_anchored { Hir::empty() } else { gap() };
+                Some(Hir::concat(vec![before, hir, gap()]))
             }
         }
     }

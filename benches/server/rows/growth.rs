@@ -7,7 +7,7 @@ use super::{
 use crate::chart::{Chart, Line};
 use crate::names::{grouped, item, scattered};
 use crate::process::{Cost, Server};
-use crate::run::{Bar, Contender, Row, Series, alternate};
+use crate::run::{Bar, Contender, Row, Series, alternate, thousands};
 use crate::summary::Summary;
 use crate::wire::{self, Connection};
 
@@ -163,7 +163,7 @@ pub fn growth(scale: Scale) -> Results {
             ),
             chart(
                 "cost-matches",
-                &format!("Server CPU to invalidate among {others} other keys"),
+                &format!("Server CPU to invalidate among {} other keys", thousands(others)),
                 "keys that match",
                 &by_matches,
             ),
@@ -222,17 +222,4 @@ fn chart(
         ticks: by_size.iter().map(|(size, _)| (*size as f64, thousands(*size))).collect(),
         lines: WAYS.iter().map(line).filter(|line| !line.points.is_empty()).collect(),
     }
-}
-
-/// A round number for a reader.
-fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -10,7 +10,7 @@ use super::{Results, Scale, scan_and_unlink, size, unlink};
 use crate::chart::{Chart, Line};
 use crate::names::{item, scattered};
 use crate::process::{Processor, Server, stay_on};
-use crate::run::{Bar, Row, span};
+use crate::run::{Bar, Row, span, thousands};
 use crate::summary::{Summary, percentile};
 use crate::wire::{self, Connection, Reply};
 
@@ -230,7 +230,10 @@ fn rows(scale: Scale, seen: &[Seen], refusal: Option<String>) -> Vec<Row> {
 fn chart(scale: Scale, seen: &[Seen]) -> Chart {
     Chart {
         name: "latency",
-        title: format!("GET of another client while {} keys are invalidated", scale.keys),
+        title: format!(
+            "GET of another client while {} keys are invalidated",
+            thousands(scale.keys)
+        ),
         x_label: "percentile".to_owned(),
         y_label: "time until the reply",
         ticks: PERCENTILES.iter().map(|(at, name)| (*at, (*name).to_owned())).collect(),
