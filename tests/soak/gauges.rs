@@ -11,6 +11,8 @@ pub struct Sample {
     pub keys: u64,
     /// (key, tag) pairs.
     pub edges: u64,
+    /// What the module says that its index holds.
+    pub index: u64,
     /// What the server counts as used; the module's memory is in it.
     pub used: u64,
     /// Bytes the allocator gave out.
@@ -33,6 +35,7 @@ impl Sample {
         Self {
             keys: field("inval_keys"),
             edges: field("inval_tagged"),
+            index: field("inval_index_bytes"),
             used: field("used_memory"),
             // Another allocator than jemalloc tells no such figures.
             allocated: read("allocator_allocated").unwrap_or(0),
@@ -45,21 +48,26 @@ impl Sample {
     pub fn bytes_per_key(&self, empty: &Self) -> f64 {
         self.used.saturating_sub(empty.used) as f64 / self.keys.max(1) as f64
     }
+
+    /// Bytes of the index for each key.
+    pub fn index_bytes_per_key(&self) -> f64 {
+        self.index as f64 / self.keys.max(1) as f64
+    }
 }
 
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { keys, edges, used, allocated, active, resident } = self;
-        let bytes = [used, allocated, active, resident].map(|bytes| *bytes as f64 / 1e6);
-        let [used, allocated, active, resident] = bytes;
-        write!(f, "{keys} keys, {edges} edges; MB: {used:.2} used, {allocated:.2} allocated, ")?;
-        write!(f, "{active:.2} active, {resident:.2} resident")
+        let Self { keys, edges, index, used, allocated, active, resident } = self;
+        let bytes = [index, used, allocated, active, resident].map(|bytes| *bytes as f64 / 1e6);
+        let [index, used, allocated, active, resident] = bytes;
+        write!(f, "{keys} keys, {edges} edges; MB: {index:.2} index, {used:.2} used, ")?;
+        write!(f, "{allocated:.2} allocated, {active:.2} active, {resident:.2} resident")
     }
 }
 
-/// The middle of the bytes for each key.
-pub fn median_bytes_per_key(samples: &[Sample], empty: &Sample) -> f64 {
-    let mut all: Vec<f64> = samples.iter().map(|sample| sample.bytes_per_key(empty)).collect();
+/// The middle of a figure.
+pub fn median(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> f64 {
+    let mut all: Vec<f64> = samples.iter().map(figure).collect();
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
 }

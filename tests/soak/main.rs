@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use gauges::{Sample, growth_percent, median_bytes_per_key};
+use gauges::{Sample, growth_percent, median};
 use support::process::{fresh_dir, with_module};
 use support::{Client, Server, field, module_path, text};
 use traffic::{Ground, RULES, Traffic, is_answer};
@@ -45,8 +45,8 @@ const LOOK_MS: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two lines of progress, each with an `INVAL.CHECK`, in seconds.
 const PROGRESS_S: u64 = 60;
-/// Bytes for each key may grow by so many percent from the second tenth to the last. The mix
-/// is random, and tables grow in steps.
+/// Bytes and edges for each key may grow by so many percent from the second tenth to the last.
+/// The mix is random, and tables grow in steps.
 const TREND_MAX_PERCENT: f64 = 3.0;
 /// Bytes for each key may be so many percent more than after a load of the same data, which
 /// leaves no gaps and tables of just the right size.
@@ -76,11 +76,21 @@ fn a_long_soak_is_flat() {
     let soak = Soak { keys: KEYS, operations: minutes * 60 * RATE, rate: Some(RATE) };
     let (empty, samples) = soak.run();
     let tenth = samples.len() / 10;
-    let early = median_bytes_per_key(&samples[tenth..2 * tenth], &empty);
-    let late = median_bytes_per_key(&samples[samples.len() - tenth..], &empty);
-    let growth = growth_percent(early, late);
-    println!("bytes a key: {early:.1} in the second tenth, {late:.1} in the last: {growth:+.2} %");
-    assert!(growth <= TREND_MAX_PERCENT, "memory is not flat: {growth:+.2} %");
+    let (early, late) = (&samples[tenth..2 * tenth], &samples[samples.len() - tenth..]);
+    let figures: [(&str, &dyn Fn(&Sample) -> f64); 3] = [
+        ("bytes a key", &|sample| sample.bytes_per_key(&empty)),
+        ("bytes of the index a key", &Sample::index_bytes_per_key),
+        ("edges a key", &|sample| sample.edges as f64 / sample.keys as f64),
+    ];
+    let grown = figures.map(|(what, figure)| {
+        let (early, late) = (median(early, figure), median(late, figure));
+        let growth = growth_percent(early, late);
+        println!("{what}: {early:.2} in the second tenth, {late:.2} in the last: {growth:+.2} %");
+        (what, growth)
+    });
+    for (what, growth) in grown {
+        assert!(growth <= TREND_MAX_PERCENT, "{what}: not flat, {growth:+.2} %");
+    }
 }
 
 impl Soak {
@@ -170,7 +180,7 @@ impl Soak {
         }
         settles("bytes without keys, and of a new server", EMPTY_MAX_PERCENT, || {
             let [ours, its] = [&mut *client, &mut new].map(Sample::of);
-            assert_eq!((ours.keys, ours.edges), (0, 0));
+            assert_eq!((ours.keys, ours.edges, ours.index), (0, 0, its.index));
             (its.used as f64, ours.used as f64)
         });
     }
