@@ -19,13 +19,18 @@ pub struct StandingSizes {
 }
 
 impl State {
-    /// Lets the patterns of the rules in force stand, if rules changed; says whether
+    /// Lets the patterns of the rules in force stand, and forgets the statistics of those that
+    /// are gone, if rules changed; says whether
     /// [`State::build_some`] has work. Until then patterns are as they were.
     pub fn settle_rules(&mut self) -> bool {
         if self.rules.take_changed() {
             let enabled = self.rules.iter().filter(|rule| rule.enabled);
             let targets = enabled.flat_map(|rule| &rule.targets);
             self.standing.rules_changed(targets.filter_map(|target| target.standing()));
+            // Nobody could ask for the others, and clients that make rules as they go would pile
+            // them up.
+            let rules = &self.rules;
+            self.stats.rules.retain(|name, _| rules.get(name).is_some());
         }
         self.clear_some(0);
         self.has_to_build()

@@ -106,7 +106,7 @@ pub struct Stats {
     pub warm_failed: u64,
     /// Index entries whose key was gone without a word. Not 0: a change went unseen.
     pub dead_names: u64,
-    /// By rule name.
+    /// By rule name. Rows of rules that are gone go, too (see `State::settle_rules`).
     pub rules: BTreeMap<String, Row>,
     /// By event name.
     pub per_event: BTreeMap<String, Row>,
@@ -206,6 +206,21 @@ mod tests {
         assert_eq!((stats.dry_runs, stats.events), (1, 1));
         stats.reset();
         assert_eq!((stats.events, stats.rules.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_deleted_rule_did_is_forgotten() {
+        let mut state = State::default();
+        for name in ["stays", "goes"] {
+            state.rules.set(parse_one(br#"{"eventType":"e","tags":["t"]}"#, Some(name)).unwrap());
+        }
+        let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+        let plan = build(&mut state, Db(0), request).unwrap();
+        state.stats.record(&plan, &Outcome::of(&plan), 1);
+        state.rules.remove("goes");
+        state.settle_rules();
+        assert_eq!(state.stats.rules.keys().collect::<Vec<_>>(), ["stays"]);
+        assert_eq!(state.stats.per_event["e"].runs, 1);
     }
 
     #[test]
