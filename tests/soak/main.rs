@@ -56,6 +56,9 @@ const EMPTY_MAX_PERCENT: f64 = 5.0;
 /// Events that are counted each on their own: their rows are made before, and do not count.
 const COUNTED_EVENTS: u64 = 1000;
 
+/// What is judged of a sample.
+type Figure<'a> = &'a dyn Fn(&Sample) -> f64;
+
 /// How much of it.
 struct Soak {
     keys: u64,
@@ -77,7 +80,7 @@ fn a_long_soak_is_flat() {
     let (empty, samples) = soak.run();
     let tenth = samples.len() / 10;
     let (early, late) = (&samples[tenth..2 * tenth], &samples[samples.len() - tenth..]);
-    let figures: [(&str, &dyn Fn(&Sample) -> f64); 3] = [
+    let figures: [(&str, Figure); 3] = [
         ("bytes a key", &|sample| sample.bytes_per_key(&empty)),
         ("bytes of the index a key", &Sample::index_bytes_per_key),
         ("edges a key", &|sample| sample.edges as f64 / sample.keys as f64),
