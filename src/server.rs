@@ -36,6 +36,13 @@ impl Shared {
         look(&mut state)
     }
 
+    /// Takes in what was told and waits, unless the state is in use.
+    pub fn settle(&self) {
+        if self.state.try_borrow_mut().is_ok() {
+            self.with(|_| ());
+        }
+    }
+
     /// Looks at the state if nobody does: for places that may run at any moment.
     pub fn try_with<R>(&self, look: impl FnOnce(&State) -> R) -> Option<R> {
         self.state.try_borrow().ok().map(|state| look(&state))

@@ -80,6 +80,7 @@ fn ordinary(keys: u32) -> State {
         };
         state.notice(Change::Created, Db(0), name.as_bytes());
     }
+    state.settle();
     state
 }
 
@@ -97,6 +98,7 @@ fn dreadful(keys: u32) -> State {
         }
         state.notice(Change::Created, Db(0), &name);
     }
+    state.settle();
     state
 }
 

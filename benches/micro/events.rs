@@ -71,6 +71,7 @@ fn full_state() -> State {
     for name in Shape::Product.shuffled(0..KEYS).iter() {
         state.notice(Change::Created, DB, name);
     }
+    state.settle();
     for n in 0..TAKEN {
         let tags = [&b"category:c1"[..], b"new"];
         let few = if n < 10 { &tags[..] } else { &tags[1..] };

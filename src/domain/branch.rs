@@ -79,3 +79,7 @@ impl Branch {
 }
 
 const _: () = assert!(size_of::<Branch>() == 128, "two cache lines");
+/// How many bytes two names have in common at their start.
+pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}

@@ -6,6 +6,9 @@ use super::key_table::KeyId;
 /// 16 bits of a name's hash.
 pub(super) type Print = u16;
 
+/// Entries compared at once: what the compiler turns into vector compares.
+const LANES: usize = 16;
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bucket {
@@ -37,10 +40,18 @@ impl Bucket {
         }
     }
 
+    /// Where an id is.
+    pub(super) fn place_of(&self, id: KeyId) -> Option<usize> {
+        place_of(&self.ids, id)
+    }
+
+    /// Where a name with this print may be.
+    pub(super) fn place_of_print(&self, print: Print) -> Option<usize> {
+        place_of(&self.prints, print)
+    }
+
     /// Where the name is.
     pub(super) fn find(&self, name: &[u8], print: Print, names: &KeyNames) -> Option<usize> {
-        /// Prints compared at once: what the compiler turns into two vector compares.
-        const LANES: usize = 16;
         for (chunk, prints) in self.prints.chunks(LANES).enumerate() {
             if !prints.iter().fold(false, |any, other| any | (*other == print)) {
                 continue;
@@ -54,4 +65,13 @@ impl Bucket {
         }
         None
     }
+}
+
+/// Where `wanted` is first. The way of `Iterator::position` is one entry at a time; this one
+/// compares some at once.
+fn place_of<T: PartialEq + Copy>(entries: &[T], wanted: T) -> Option<usize> {
+    let is_there = |some: &[T]| some.iter().fold(false, |any, other| any | (*other == wanted));
+    let chunk = entries.chunks(LANES).position(is_there)?;
+    let rest = entries.get(chunk * LANES..)?;
+    Some(chunk * LANES + rest.iter().position(|other| *other == wanted)?)
 }

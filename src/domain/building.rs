@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn create(state: &mut State, db: Db, name: &str) {
-        state.notice(Change::Created, db, name.as_bytes());
+        state.told(Change::Created, db, name.as_bytes());
     }
 
     fn build_all(state: &mut State) {
@@ -151,8 +151,8 @@ mod tests {
         // Not all are noted yet; what comes and goes meanwhile is.
         assert_eq!(way(&mut state, A, "^a:.*:x$"), (Way::PrefixRange, 10));
         create(&mut state, A, "a:new:x");
-        state.notice(Change::Deleted, A, b"a:0:x");
-        state.notice(Change::Deleted, A, b"a:9:x");
+        state.told(Change::Deleted, A, b"a:0:x");
+        state.told(Change::Deleted, A, b"a:9:x");
         create(&mut state, A, "a:in the place of another:x");
         let sizes = state.standing_sizes();
         assert_eq!((sizes.patterns, sizes.building, sizes.members), (1, 1, 4));
@@ -267,15 +267,15 @@ mod tests {
                 match step {
                     Step::Create(first, key) => create(&mut state, db(first), &name_of(key)),
                     Step::Delete(first, key) => {
-                        state.notice(Change::Deleted, db(first), name_of(key).as_bytes());
+                        state.told(Change::Deleted, db(first), name_of(key).as_bytes());
                     }
                     Step::Rename(from, to) => {
-                        state.notice(Change::Left, A, name_of(from).as_bytes());
-                        state.notice(Change::Arrived, A, name_of(to).as_bytes());
+                        state.told(Change::Left, A, name_of(from).as_bytes());
+                        state.told(Change::Arrived, A, name_of(to).as_bytes());
                     }
                     Step::Move(key) => {
-                        state.notice(Change::Left, A, name_of(key).as_bytes());
-                        state.notice(Change::Arrived, B, name_of(key).as_bytes());
+                        state.told(Change::Left, A, name_of(key).as_bytes());
+                        state.told(Change::Arrived, B, name_of(key).as_bytes());
                     }
                     Step::Swap => state.swapped(A, B),
                     Step::Flush(one) => state.flushed(one.then_some(A)),
@@ -298,7 +298,7 @@ mod tests {
                         let plan = build(&mut state, A, Request::for_purge(vec![target], None)).unwrap();
                         let all = 0..plan.names.len();
                         state.begin_deletion(plan.db, &plan.names, &plan.ids, all);
-                        plan.names.iter().for_each(|name| state.notice(Change::Deleted, A, name));
+                        plan.names.iter().for_each(|name| state.told(Change::Deleted, A, name));
                         prop_assert_eq!(state.end_deletion().len(), 0);
                     }
                     Step::Load => {

@@ -14,19 +14,18 @@
 
 mod together;
 
-pub(super) use together::Few;
+pub(super) use together::{Few, Spot};
 
 use smallvec::SmallVec;
 
-use super::branch::{Branch, Kind, NO_KEY, NONE, Node};
+use super::branch::{Branch, Kind, NO_KEY, NONE, Node, common};
 use super::bucket::{Bucket, Print};
 use super::key_names::KeyNames;
 use super::key_table::KeyId;
 use super::paged::Paged;
 use super::steps::Steps;
 
-/// Ids in a bucket at most. Finding compares so many 16-bit prints, eight at a time; smaller
-/// buckets make more branches. Measured best at a million names: 64 to 256 are alike.
+/// Ids in a bucket at most: fewer make more branches. 64 to 256 are alike at a million.
 const BUCKET_IDS: usize = 128;
 
 /// Where a node hangs.
@@ -58,6 +57,8 @@ pub(super) struct BurstTrie {
     free_branches: Vec<usize>,
     buckets: Paged<Bucket>,
     free_buckets: Vec<usize>,
+    /// Counts the buckets that went: a spot found before may be none now.
+    shape: u32,
 }
 
 impl Default for BurstTrie {
@@ -68,6 +69,7 @@ impl Default for BurstTrie {
             free_branches: vec![],
             buckets: Paged::default(),
             free_buckets: vec![],
+            shape: 0,
         }
     }
 }
@@ -78,7 +80,7 @@ impl BurstTrie {
         self.found(&self.descend(name, |_| {}).1, name, print, names)
     }
 
-    /// The id of a name whose way ends at `stop`.
+    /// The same, whose way ends at `stop`.
     fn found(&self, stop: &Stop, name: &[u8], print: Print, names: &KeyNames) -> Option<KeyId> {
         match stop {
             Stop::End { branch } => {
@@ -165,10 +167,7 @@ impl BurstTrie {
         match stop {
             Stop::End { branch } => {
                 let end = &mut self.branches.get_mut(branch)?.end;
-                let id = std::mem::replace(end, NO_KEY);
-                if id == NO_KEY {
-                    return None;
-                }
+                let id = Some(std::mem::replace(end, NO_KEY)).filter(|id| *id != NO_KEY)?;
                 self.prune(&way);
                 Some(id)
             }
@@ -179,7 +178,7 @@ impl BurstTrie {
                 bucket.swap_remove(found);
                 if bucket.ids.is_empty() {
                     *bucket = Bucket::default();
-                    self.free_buckets.push(at);
+                    self.free_bucket(at);
                     if let Some(link) = way.pop() {
                         self.cut(link);
                     }
@@ -268,7 +267,7 @@ impl BurstTrie {
     /// Turns a full bucket into a branch with buckets.
     fn burst(&mut self, link: Link, bucket: usize, depth: usize, names: &mut KeyNames) {
         let Some(full) = self.buckets.get_mut(bucket).map(std::mem::take) else { return };
-        self.free_buckets.push(bucket);
+        self.free_bucket(bucket);
         let rest = |id: KeyId| names.get(id).get(depth..).unwrap_or_default();
         let first = full.ids.first().map_or(&[][..], |id| rest(*id));
         let shared = full.ids.iter().map(|id| common(first, rest(*id))).min().unwrap_or(0);
@@ -384,6 +383,11 @@ impl BurstTrie {
         Node::bucket(at)
     }
 
+    fn free_bucket(&mut self, at: usize) {
+        self.free_buckets.push(at);
+        self.shape = self.shape.wrapping_add(1);
+    }
+
     fn new_branch(&mut self, branch: Branch) -> usize {
         let Some(at) = self.free_branches.pop() else { return self.branches.push(branch) };
         if let Some(free) = self.branches.get_mut(at) {
@@ -391,9 +395,4 @@ impl BurstTrie {
         }
         at
     }
-}
-
-/// How many bytes two names have in common at their start.
-fn common(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }

@@ -1,6 +1,7 @@
 //! What happened to a key, in the server's words and in ours, and how the state takes it.
 
 use super::State;
+use super::arrivals::Arrival;
 use super::database::Gone;
 use super::doomed::{JobSlot, NO_RULE};
 use super::name::{Db, OWN_PREFIX};
@@ -73,8 +74,14 @@ impl Change {
 impl State {
     /// Takes a change of the keyspace in.
     pub fn notice(&mut self, change: Change, db: Db, name: &[u8]) {
-        if change == Change::Loaded {
-            return self.loaded(db, name);
+        // Of what we delete nothing may be known again before all of it is forgotten.
+        let arrival = match change {
+            Change::Loaded => Some(Arrival::Loaded),
+            Change::Created if self.deletion.is_none() => Some(Arrival::Created),
+            _ => None,
+        };
+        if let Some(how) = arrival.filter(|_| !name.starts_with(OWN_PREFIX)) {
+            return self.arrives(how, db, name);
         }
         if let Some(deletion) = &mut self.deletion {
             let is_deletion = matches!(change, Change::Deleted | Change::Unlinked);
@@ -87,13 +94,7 @@ impl State {
             return self.notice_own(change, db, name);
         }
         match change {
-            Change::Created => {
-                if self.fence.allows(name) && self.admits(db, name) {
-                    let (database, standing) = self.database_and_standing(db);
-                    database.created(name, standing);
-                    self.mark(db, name);
-                }
-            }
+            Change::Created => self.arrived(Arrival::Created, db, None, name),
             // Returned above.
             Change::Loaded => {}
             Change::Deleted => {
@@ -286,11 +287,20 @@ impl State {
 }
 
 #[cfg(test)]
+impl State {
+    /// Takes a change in at once.
+    pub(crate) fn told(&mut self, change: Change, db: Db, name: &[u8]) {
+        self.notice(change, db, name);
+        self.settle();
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn tagged(state: &mut State, db: Db, name: &[u8], tag: &[u8]) {
-        state.notice(Change::Created, db, name);
+        state.told(Change::Created, db, name);
         state.database_mut(db).set_tags(name, [tag].into_iter()).unwrap();
     }
 
@@ -309,12 +319,12 @@ mod tests {
         for (event, name) in
             [(&b"new"[..], &b"dst"[..]), (b"rename_from", b"src"), (b"rename_to", b"dst")]
         {
-            state.notice(Change::from_event(event).unwrap(), a, name);
+            state.told(Change::from_event(event).unwrap(), a, name);
         }
         assert_eq!(tags(&state, a, b"src"), None);
         assert_eq!(tags(&state, a, b"dst"), Some(vec![b"t".to_vec()]));
         for (event, db) in [(&b"new"[..], b), (b"move_from", a), (b"move_to", b)] {
-            state.notice(Change::from_event(event).unwrap(), db, b"dst");
+            state.told(Change::from_event(event).unwrap(), db, b"dst");
         }
         assert_eq!(tags(&state, b, b"dst"), Some(vec![b"t".to_vec()]));
         assert!(state.database(a).is_none());
@@ -333,7 +343,7 @@ mod tests {
         assert_eq!(state.sizes(), (2, 2, 2));
         state.flushed(Some(Db(7)));
         assert_eq!(state.sizes(), (1, 1, 1));
-        state.notice(Change::Expired, Db(0), b"b");
+        state.told(Change::Expired, Db(0), b"b");
         assert_eq!(state.sizes(), (0, 0, 0));
         tagged(&mut state, Db(2), b"c", b"t");
         state.flushed(None);

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::burst_trie::Spot;
 use super::doomed::{Doomed, JobSlot};
 use super::key_table::{KeyId, KeyTable};
 use super::noted::Noted;
@@ -41,7 +42,12 @@ impl Database {
 
     /// A key was created, or replaced by another: it starts without tags.
     pub fn created(&mut self, name: &[u8], standing: &mut Standing) {
-        if let Some((id, false)) = self.intern(name, standing) {
+        self.created_at(None, name, standing);
+    }
+
+    /// The same, where its spot was found before.
+    pub(super) fn created_at(&mut self, spot: Option<Spot>, name: &[u8], standing: &mut Standing) {
+        if let Some((id, false)) = self.intern(spot, name, standing) {
             self.tags.clear(id);
             self.spare(id);
         }
@@ -60,11 +66,26 @@ impl Database {
 
     /// A key was seen to be there; what is known of it stays. Says whether it was not known.
     pub fn seen(&mut self, name: &[u8], standing: &mut Standing) -> bool {
-        self.intern(name, standing).is_some_and(|(_, new)| new)
+        self.seen_at(None, name, standing)
     }
 
-    fn intern(&mut self, name: &[u8], standing: &mut Standing) -> Option<(KeyId, bool)> {
-        let (id, new) = self.keys.insert(name)?;
+    /// The same, where its spot was found before.
+    pub(super) fn seen_at(
+        &mut self,
+        spot: Option<Spot>,
+        name: &[u8],
+        standing: &mut Standing,
+    ) -> bool {
+        self.intern(spot, name, standing).is_some_and(|(_, new)| new)
+    }
+
+    fn intern(
+        &mut self,
+        spot: Option<Spot>,
+        name: &[u8],
+        standing: &mut Standing,
+    ) -> Option<(KeyId, bool)> {
+        let (id, new) = self.keys.insert_at(spot, name)?;
         if new {
             self.noted.added(id, &self.keys, standing);
         }

@@ -160,7 +160,7 @@ mod tests {
             let (mut ours, mut naive) = (State::default(), State::default());
             for state in [&mut ours, &mut naive] {
                 for key in &live {
-                    state.notice(Change::Created, DB, &name(*key));
+                    state.told(Change::Created, DB, &name(*key));
                     state.database_mut(DB).set_tags(&name(*key), [&b"t"[..], &[*key % 3]].into_iter());
                 }
             }
@@ -189,6 +189,7 @@ mod tests {
                 }
             }
             ours.end_deletion();
+            naive.settle();
             prop_assert_eq!(ours.check(), Ok(()));
             prop_assert_eq!(sorted(&ours), sorted(&naive));
             prop_assert_eq!(ours.sizes(), naive.sizes());
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn expired_names_are_given_back() {
         let mut state = State::default();
-        state.notice(Change::Created, DB, b"a");
+        state.told(Change::Created, DB, b"a");
         let all = vec![Resolved::Pattern(Pattern::Prefix(b""[..].into()))];
         let plan = plan::build(&mut state, DB, Request::for_purge(all, None)).unwrap();
         state.begin_deletion(DB, &plan.names, &plan.ids, 0..1);

@@ -227,7 +227,7 @@ mod tests {
         state.set_index_max(MAX);
         let mut at = 0;
         while !state.memory.is_full() {
-            state.notice(Change::Created, Db(at % 3), &name(at));
+            state.told(Change::Created, Db(at % 3), &name(at));
             at += 1;
         }
         state
@@ -240,11 +240,11 @@ mod tests {
         assert!((MAX / 100 * 85..=MAX / 100 * 93).contains(&held), "{held}");
         assert!(state.index.incomplete && state.memory.has_left_out());
         let keys = state.sizes().0;
-        state.notice(Change::Created, Db(9), b"another");
+        state.told(Change::Created, Db(9), b"another");
         assert_eq!((state.sizes().0, state.is_indexed(Db(9), b"another")), (keys, false));
         // A key that is known, and created again, loses its tags as ever.
         state.database_mut(Db(0)).set_tags(&name(0), [&b"t"[..]].into_iter());
-        state.notice(Change::Created, Db(0), &name(0));
+        state.told(Change::Created, Db(0), &name(0));
         assert_eq!(state.sizes().2, 0);
 
         let mut at = 0;
@@ -262,9 +262,9 @@ mod tests {
         assert!((MAX / 100 * 98..=MAX / 100 * 102).contains(&held), "{held} after {at}");
         // What nobody can be refused is kept.
         state.travel.under_way = Luggage { tags: vec![b"t".to_vec()], job: None };
-        state.notice(Change::Arrived, Db(0), b"renamed");
+        state.told(Change::Arrived, Db(0), b"renamed");
         assert_eq!(state.tags_of(Db(0), b"renamed"), [b"t".to_vec()]);
-        state.notice(Change::Arrived, Db(0), b"renamed without tags");
+        state.told(Change::Arrived, Db(0), b"renamed without tags");
         assert!(!state.is_indexed(Db(0), b"renamed without tags"));
         assert_eq!(state.check(), Ok(()));
     }
@@ -284,7 +284,7 @@ mod tests {
         let mut state = full();
         state.set_fence(crate::domain::fence::Fence::parse("a").unwrap());
         assert!(!state.may_catch_up(0));
-        (0..40_000).for_each(|at| state.notice(Change::Deleted, Db(at % 3), &name(at)));
+        (0..40_000).for_each(|at| state.told(Change::Deleted, Db(at % 3), &name(at)));
         assert!(state.may_catch_up(u64::MAX));
 
         // Names left out during the walk: another one is needed.
@@ -294,7 +294,7 @@ mod tests {
         assert!(state.may_catch_up(keys));
         state.begin_catching_up();
         state.set_index_max(MAX);
-        state.notice(Change::Created, Db(0), b"another");
+        state.told(Change::Created, Db(0), b"another");
         assert!(!state.end_catching_up() && state.index.incomplete);
         state.flushed(None);
         assert!(!state.memory.is_full());
@@ -305,7 +305,7 @@ mod tests {
         use crate::domain::snapshot::{Decoder, encode};
         let mut before = State::default();
         for at in 0..3000 {
-            before.notice(Change::Created, Db(0), &name(at));
+            before.told(Change::Created, Db(0), &name(at));
             before.database_mut(Db(0)).set_tags(&name(at), [&b"t"[..]].into_iter());
         }
         let snapshot = || {
@@ -317,7 +317,7 @@ mod tests {
             let mut after = State::default();
             after.set_index_max(64 << 10);
             after.begin_load(from_primary);
-            (0..2900).for_each(|at| after.notice(Change::Loaded, Db(0), &name(at)));
+            (0..2900).for_each(|at| after.told(Change::Loaded, Db(0), &name(at)));
             after.settle();
             let indexed = after.sizes().0;
             assert!(indexed < 1000);

@@ -11,7 +11,7 @@ use hashbrown::DefaultHashBuilder;
 use smallvec::SmallVec;
 
 use super::bucket::Print;
-use super::burst_trie::{BurstTrie, Few};
+use super::burst_trie::{BurstTrie, Few, Spot};
 use super::key_names::KeyNames;
 use super::steps::{Prefix, Steps};
 
@@ -55,8 +55,16 @@ impl KeyTable {
     /// Interns `name`. The flag says whether it is new. `None` when 2^32 keys or 16 GiB of
     /// names are known already.
     pub fn insert(&mut self, name: &[u8]) -> Option<(KeyId, bool)> {
-        let print = self.print(name);
-        let (id, is_new) = self.trie.find_or_add(name, print, &mut self.names)?;
+        self.insert_at(None, name)
+    }
+
+    /// The same, for a name whose spot was found before.
+    pub(super) fn insert_at(&mut self, spot: Option<Spot>, name: &[u8]) -> Option<(KeyId, bool)> {
+        let there = spot.and_then(|spot| self.trie.find_or_add_at(spot, name, &mut self.names));
+        let (id, is_new) = match there {
+            Some(there) => there,
+            None => self.trie.find_or_add(name, self.print(name), &mut self.names)?,
+        };
         self.len += usize::from(is_new);
         Some((id, is_new))
     }
@@ -114,10 +122,24 @@ impl KeyTable {
     }
 
     /// The ids of some names, at most [`TOGETHER`]; of those that are not live, an id that no
-    /// key has. What interning them needs is in the cache then.
+    /// key has.
     pub fn find_together<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Few {
-        let wanted: SmallVec<[_; TOGETHER]> = names.map(|name| (name, self.print(name))).collect();
-        self.trie.find_together(&wanted, &self.names)
+        self.trie.find_together(&self.with_prints(names), &self.names)
+    }
+
+    /// Where some names, at most [`TOGETHER`], are or go. What that needs is in the cache then.
+    pub(super) fn spots<'n>(
+        &self,
+        names: impl Iterator<Item = &'n [u8]>,
+    ) -> SmallVec<[Spot; TOGETHER]> {
+        self.trie.spots(&self.with_prints(names), &self.names)
+    }
+
+    fn with_prints<'n>(
+        &self,
+        names: impl Iterator<Item = &'n [u8]>,
+    ) -> SmallVec<[(&'n [u8], Print); TOGETHER]> {
+        names.map(|name| (name, self.print(name))).collect()
     }
 
     /// Starts a plan: from here on [`KeyTable::take`] says yes once per key.
@@ -254,6 +276,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Insert(Vec<u8>),
+        InsertSome(Vec<Vec<u8>>),
         Remove(Vec<u8>),
         Walk(Vec<u8>),
     }
@@ -266,6 +289,7 @@ mod tests {
         let name = (shared, rest).prop_map(|(shared, rest)| [shared.as_bytes(), &rest].concat());
         let step = prop_oneof![
             8 => name.clone().prop_map(Step::Insert),
+            1 => prop::collection::vec(name.clone(), 1..TOGETHER).prop_map(Step::InsertSome),
             3 => name.clone().prop_map(Step::Remove),
             1 => name.prop_map(Step::Walk),
         ];
@@ -281,6 +305,13 @@ mod tests {
             for (at, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Insert(name) => prop_assert_eq!(add(&mut table, &name).1, model.insert(name)),
+                    Step::InsertSome(names) => {
+                        let spots = table.spots(names.iter().map(Vec::as_slice));
+                        for (spot, name) in spots.into_iter().zip(names) {
+                            let new = table.insert_at(Some(spot), &name).unwrap().1;
+                            prop_assert_eq!(new, model.insert(name));
+                        }
+                    }
                     Step::Remove(name) => prop_assert_eq!(table.remove(&name).is_some(), model.remove(&name)),
                     Step::Walk(prefix) => {
                         let expected: BTreeSet<_> = model.iter().filter(|name| name.starts_with(&prefix)).cloned().collect();

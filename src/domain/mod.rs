@@ -4,6 +4,7 @@
 //! [`State::notice`] and nothing else; what it holds is a hint that may name a dead key (the
 //! server checks again when it deletes) and must never miss a live one.
 
+mod arrivals;
 mod automaton;
 mod branch;
 mod bucket;
@@ -27,7 +28,6 @@ mod job_work;
 pub mod jobs;
 mod key_names;
 pub mod key_table;
-mod loading;
 pub mod lookup;
 mod members;
 pub mod membership;
@@ -64,13 +64,13 @@ mod varint;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrivals::Arrivals;
 use budget::StepsMax;
 use database::Database;
 use deletion::Deletion;
 use fence::Fence;
 use index_memory::IndexMemory;
 use jobs::Jobs;
-use loading::Loaded;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -119,8 +119,8 @@ pub struct State {
     loads_from_primary: bool,
     /// What is deleted in slices.
     pub jobs: Jobs,
-    /// Names of loaded keys that are not in the index yet.
-    loaded: Loaded,
+    /// Names of keys that are there and not in the index yet.
+    arrivals: Arrivals,
     /// What we are deleting.
     deletion: Option<Deletion>,
 }
@@ -230,7 +230,7 @@ mod tests {
     use change::Change;
 
     fn tagged(state: &mut State, db: Db, name: &[u8], tag: &[u8]) {
-        state.notice(Change::Created, db, name);
+        state.told(Change::Created, db, name);
         state.database_mut(db).set_tags(name, [tag].into_iter()).unwrap();
     }
 
@@ -241,9 +241,9 @@ mod tests {
         tagged(&mut state, Db(0), b"b:1", b"t");
         state.set_fence(Fence::parse("a:").unwrap());
         assert_eq!(state.sizes(), (1, 1, 1));
-        state.notice(Change::Created, Db(0), b"b:2");
-        state.notice(Change::Loaded, Db(0), b"inval:warm");
-        state.notice(Change::Arrived, Db(0), b"b:3");
+        state.told(Change::Created, Db(0), b"b:2");
+        state.told(Change::Loaded, Db(0), b"inval:warm");
+        state.told(Change::Arrived, Db(0), b"b:3");
         assert_eq!(state.sizes(), (1, 1, 1));
         assert_eq!(state.check(), Ok(()));
     }

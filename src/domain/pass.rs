@@ -106,15 +106,15 @@ mod tests {
     fn a_pass_finds_what_was_missed_and_what_is_dead() {
         let mut state = State::default();
         for name in ["lives", "dead", "renamed"] {
-            state.notice(Change::Created, Db(0), name.as_bytes());
+            state.told(Change::Created, Db(0), name.as_bytes());
         }
         state.begin_pass();
         state.pass_saw(Db(0), b"lives");
         state.pass_saw(Db(0), b"missed");
         state.pass_saw(Db(0), b"inval:warm");
-        state.notice(Change::Created, Db(3), b"new meanwhile");
-        state.notice(Change::Left, Db(0), b"renamed");
-        state.notice(Change::Arrived, Db(0), b"renamed to");
+        state.told(Change::Created, Db(3), b"new meanwhile");
+        state.told(Change::Left, Db(0), b"renamed");
+        state.told(Change::Arrived, Db(0), b"renamed to");
         assert_eq!(state.end_pass(), [(Db(0), b"dead".to_vec())]);
         state.forget_dead(Db(0), b"dead");
         assert_eq!(state.drift, Drift { passes: 1, missed: 1, dead: 1 });

@@ -179,7 +179,7 @@ mod tests {
     fn an_event_counts_for_itself_its_rules_and_the_total() {
         let mut state = State::default();
         for name in ["a", "b"] {
-            state.notice(Change::Created, Db(0), name.as_bytes());
+            state.told(Change::Created, Db(0), name.as_bytes());
         }
         state
             .rules

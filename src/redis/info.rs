@@ -15,12 +15,15 @@ pub(super) fn register(ctx: Ctx) -> bool {
     call!(RedisModule_RegisterInfoFunc(ctx.0, Some(on_info))) == Some(raw::Status::Ok as c_int)
 }
 
-extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, _for_crash_report: c_int) {
+extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
     guarded((), || {
         // SAFETY: INFO runs on the main thread; so does the crash report, perhaps in the middle
         // of our own work: `try_with` gives nothing then.
         let main = unsafe { MainThread::assume() };
         shared(&main, |shared| {
+            if for_crash_report == 0 {
+                shared.settle();
+            }
             section(info, c"stats");
             add(info, c"panics_caught", PANICS.load(Ordering::Relaxed));
             add(info, c"changes_deferred", shared.deferred());

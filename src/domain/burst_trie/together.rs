@@ -7,8 +7,8 @@
 
 use std::hint::black_box;
 
-use super::{BurstTrie, Stop};
-use crate::domain::branch::{Kind, NO_KEY};
+use super::{BUCKET_IDS, BurstTrie, Stop};
+use crate::domain::branch::{Kind, NO_KEY, Node};
 use crate::domain::bucket::Print;
 use crate::domain::key_names::KeyNames;
 use crate::domain::key_table::{KeyId, TOGETHER};
@@ -16,6 +16,15 @@ use smallvec::SmallVec;
 
 /// Ids of names that are worked on together.
 pub(in crate::domain) type Few = SmallVec<[KeyId; TOGETHER]>;
+
+/// Where a name is, or goes when it is added, for as long as the trie keeps its shape.
+#[derive(Clone, Copy)]
+pub(in crate::domain) struct Spot {
+    print: Print,
+    /// None where the way ends at no bucket.
+    bucket: Option<usize>,
+    shape: u32,
+}
 
 /// Prints in a line of the processor's cache, of 64 bytes.
 const PRINTS_IN_LINE: usize = 64 / size_of::<Print>();
@@ -28,7 +37,7 @@ impl BurstTrie {
         let Some(bucket) = self.buckets.get_mut(at).filter(|bucket| bucket.ids.len() > 1) else {
             return false;
         };
-        let Some(found) = bucket.ids.iter().position(|other| *other == id) else { return false };
+        let Some(found) = bucket.place_of(id) else { return false };
         bucket.swap_remove(found);
         true
     }
@@ -55,13 +64,59 @@ impl BurstTrie {
         }));
     }
 
-    /// The ids of these names, [`NO_KEY`] for those that have none. What adding them needs is
-    /// in the cache then.
+    /// The ids of these names, [`NO_KEY`] for those that have none.
     pub(in crate::domain) fn find_together(
         &self,
         wanted: &[(&[u8], Print)],
         names: &KeyNames,
     ) -> Few {
+        let stops = self.stops(wanted, names);
+        let found = stops
+            .iter()
+            .zip(wanted)
+            .map(|(stop, (name, print))| self.found(stop, name, *print, names));
+        found.map(|id| id.unwrap_or(NO_KEY)).collect()
+    }
+
+    /// Where these names are, or go when they are added.
+    pub(in crate::domain) fn spots(
+        &self,
+        wanted: &[(&[u8], Print)],
+        names: &KeyNames,
+    ) -> SmallVec<[Spot; TOGETHER]> {
+        let stops = self.stops(wanted, names);
+        let spot = |stop: &Stop, print| {
+            let bucket = if let Stop::Bucket { bucket, .. } = stop { Some(*bucket) } else { None };
+            Spot { print, bucket, shape: self.shape }
+        };
+        stops.iter().zip(wanted).map(|(stop, (_, print))| spot(stop, *print)).collect()
+    }
+
+    /// The id of a name, which is given one when it has none; the flag says whether it is new.
+    /// None, and nothing done, where the way of the name must be gone (again).
+    pub(in crate::domain) fn find_or_add_at(
+        &mut self,
+        spot: Spot,
+        name: &[u8],
+        names: &mut KeyNames,
+    ) -> Option<(KeyId, bool)> {
+        let at = spot.bucket.filter(|_| spot.shape == self.shape)?;
+        let bucket = self.buckets.get_mut(at)?;
+        if let Some(found) = bucket.find(name, spot.print, names) {
+            return Some((*bucket.ids.get(found)?, false));
+        }
+        if bucket.ids.len() >= BUCKET_IDS {
+            return None;
+        }
+        let id = names.add(name)?;
+        bucket.push(id, spot.print);
+        names.set_node(id, Node::bucket(at));
+        Some((id, true))
+    }
+
+    /// Where the ways of these names end. What finding and adding them there needs is in the
+    /// cache then.
+    fn stops(&self, wanted: &[(&[u8], Print)], names: &KeyNames) -> SmallVec<[Stop; TOGETHER]> {
         let stops: SmallVec<[Stop; TOGETHER]> =
             wanted.iter().map(|(name, _)| self.descend(name, |_| {}).1).collect();
         let buckets = || {
@@ -77,16 +132,9 @@ impl BurstTrie {
                 ^ bucket.ids.last().copied().unwrap_or(0)
         }));
         let likely: Few = buckets()
-            .filter_map(|(bucket, print)| {
-                let at = bucket.prints.iter().position(|other| *other == print)?;
-                bucket.ids.get(at).copied()
-            })
+            .filter_map(|(bucket, print)| bucket.ids.get(bucket.place_of_print(print)?).copied())
             .collect();
         names.touch(&likely);
-        let found = stops
-            .iter()
-            .zip(wanted)
-            .map(|(stop, (name, print))| self.found(stop, name, *print, names));
-        found.map(|id| id.unwrap_or(NO_KEY)).collect()
+        stops
     }
 }

@@ -82,7 +82,7 @@ impl World {
     fn tell(&mut self, changes: &[(Change, Place)]) {
         for state in &mut self.states {
             for (change, (db, key)) in changes {
-                state.notice(*change, Db(*db), &[*key]);
+                state.told(*change, Db(*db), &[*key]);
             }
         }
     }
@@ -296,7 +296,7 @@ fn restored(state: &State, model: &Model) -> State {
     let mut restored = State::default();
     restored.begin_load(false);
     for (db, key) in model.keys.keys() {
-        restored.notice(Change::Loaded, Db(*db), &[*key]);
+        restored.told(Change::Loaded, Db(*db), &[*key]);
     }
     restored.restore(snapshot.unwrap(), true);
     restored

@@ -15,7 +15,7 @@ fn build(state: &mut State, db: Db, request: Request) -> Plan {
 fn state_with(names: &[&str]) -> State {
     let mut state = State::default();
     for name in names {
-        state.notice(Change::Created, Db(0), name.as_bytes());
+        state.told(Change::Created, Db(0), name.as_bytes());
     }
     state
 }

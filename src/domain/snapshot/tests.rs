@@ -29,7 +29,7 @@ fn decode(chunks: &[Vec<u8>]) -> Result<Snapshot, String> {
 fn sample() -> State {
     let mut state = State::default();
     for (db, key, tags) in [(0, "a", "x y"), (0, "b", "y"), (0, "c", ""), (3, "a\0\u{e9}", "x z")] {
-        state.notice(Change::Created, Db(db), key.as_bytes());
+        state.told(Change::Created, Db(db), key.as_bytes());
         let tags = tags.split(' ').filter(|tag| !tag.is_empty()).map(str::as_bytes);
         state.database_mut(Db(db)).set_tags(key.as_bytes(), tags);
     }
@@ -182,7 +182,7 @@ fn large_states_go_in_many_chunks() {
     let mut state = State::default();
     for at in 0..20_000_u32 {
         let name = format!("a rather long key name number {at}");
-        state.notice(Change::Created, Db(0), name.as_bytes());
+        state.told(Change::Created, Db(0), name.as_bytes());
         let tags = [format!("tag {}", at % 100), "all".to_owned()];
         state.database_mut(Db(0)).set_tags(name.as_bytes(), tags.iter().map(String::as_bytes));
     }
