@@ -19,53 +19,81 @@ const PURGES: usize = 10;
 /// A tag of n keys, for each n.
 pub fn tags(scale: Scale) -> Vec<Row> {
     let sizes = [100, 1_000, 10_000, 100_000, 1_000_000];
-    sizes.into_iter().filter(|size| *size <= scale.keys).flat_map(|size| tag(scale, size)).collect()
+    let mut rows: Vec<Row> = sizes
+        .into_iter()
+        .filter(|size| *size <= scale.keys)
+        .flat_map(|size| tag(scale, &format!("purge-tag-{size}"), size, scale.keys))
+        .collect();
+    rows.extend(tag(scale, "purge-tag-fresh", MATCHES, KEYS_A_ROUND));
+    rows
 }
 
-fn tag(scale: Scale, size_of_tag: usize) -> [Row; 2] {
-    eprint!("purge-tag {size_of_tag} ");
-    let tags = KEYS_A_ROUND.div_ceil(size_of_tag);
+/// Every key of a keyspace has a tag; each round purges other tags. In a large keyspace their
+/// keys have not been touched for long, as those of a cache; in a small one they are fresh.
+fn tag(scale: Scale, row: &str, size_of_tag: usize, keyspace: usize) -> [Row; 2] {
+    eprint!("{row} ");
+    let tags = keyspace.div_ceil(size_of_tag);
     let keys = tags * size_of_tag;
     let order: Vec<usize> = (0..keys).map(|at| scattered(at, keys)).collect();
-    let names: Vec<Vec<u8>> = order.iter().map(|number| item(*number)).collect();
-    let tag_of = |at: usize| format!("tag:{}", order[at] % tags).into_bytes();
     let mut members = vec![vec![]; tags];
-    (0..keys).for_each(|at| members[order[at] % tags].push(names[at].clone()));
-    let unlinks: Vec<Vec<u8>> = members.iter().map(|names| unlink(names)).collect();
-    let purges: Vec<Vec<u8>> = (0..tags)
-        .map(|tag| wire::command(&[b"INVAL.PURGE", b"TAGS", b"1"], [&format!("tag:{tag}").into()]))
-        .collect();
+    order.iter().for_each(|number| members[number % tags].push(item(*number)));
+    let tag_name = |tag: usize| format!("tag:{tag}").into_bytes();
 
-    let (module, plain) = (Server::with_module(), Server::plain());
-    let (mut a, mut b, mut c) = (module.connect(), module.connect(), plain.connect());
-    let with_tags = |connection: &mut Connection| {
-        connection.pipeline(keys, 2, |at, out| {
-            wire::write(out, &[b"SET", &names[at], super::VALUE]);
-            wire::write(out, &[b"TAG.SET", &names[at], &tag_of(at)]);
+    let a_round = KEYS_A_ROUND.div_ceil(size_of_tag).min(tags);
+    let tags_of = |round: usize| (0..a_round).map(move |at| (round * a_round + at) % tags);
+    let unlinks = |round| tags_of(round).map(|tag| unlink(&members[tag])).collect::<Vec<_>>();
+    let purges = |round| {
+        let purge = |tag| wire::command(&[b"INVAL.PURGE", b"TAGS", b"1"], [&tag_name(tag)]);
+        tags_of(round).map(purge).collect::<Vec<_>>()
+    };
+
+    let servers = [Server::with_module(), Server::with_module(), Server::plain()];
+    let mut connections = servers.each_ref().map(Server::connect);
+    let set = |connection: &mut Connection, keys: &[(&Vec<u8>, usize)], tagged: bool| {
+        connection.pipeline(keys.len(), 1 + usize::from(tagged), |at, out| {
+            let (name, tag) = keys[at];
+            wire::write(out, &[b"SET", name, super::VALUE]);
+            if tagged {
+                wire::write(out, &[b"TAG.SET", name, &tag_name(tag)]);
+            }
         });
     };
+    let names: Vec<Vec<u8>> = order.iter().map(|number| item(*number)).collect();
+    let all: Vec<_> =
+        names.iter().zip(&order).map(|(name, number)| (name, number % tags)).collect();
+    for (at, connection) in connections.iter_mut().enumerate() {
+        set(connection, &all, at < 2);
+    }
+    let again = |connection: &mut Connection, round, tagged| {
+        let of = |tag: usize| members[tag].iter().map(move |name| (name, tag));
+        let gone: Vec<_> = tags_of(round).flat_map(of).collect();
+        assert_eq!(size(connection), keys - gone.len(), "not what should be deleted");
+        set(connection, &gone, tagged);
+    };
+    let [a, b, c] = &mut connections;
     let series = alternate(
         scale.rounds,
         vec![
-            Contender::new("purge", "key", keys, |_| {
-                with_tags(&mut a);
-                let cost = cost_of_all(&module, &mut a, &purges);
-                assert_eq!(size(&mut a), 0, "the purge left keys");
+            Contender::new("purge", "key", a_round * size_of_tag, |round| {
+                let cost = cost_of_all(&servers[0], a, &purges(round));
+                again(a, round, true);
                 cost
             }),
-            Contender::new("UNLINK", "key", keys, |_| {
-                fill(&mut c, &names);
-                cost_of_all(&plain, &mut c, &unlinks)
+            Contender::new("UNLINK", "key", a_round * size_of_tag, |round| {
+                let cost = cost_of_all(&servers[2], c, &unlinks(round));
+                again(c, round, false);
+                cost
             }),
-            Contender::new("UNLINK, module loaded", "key", keys, |_| {
-                with_tags(&mut b);
-                cost_of_all(&module, &mut b, &unlinks)
+            Contender::new("UNLINK, module loaded", "key", a_round * size_of_tag, |round| {
+                let cost = cost_of_all(&servers[1], b, &unlinks(round));
+                again(b, round, true);
+                cost
             }),
         ],
     );
-    let what = format!("purge a tag of {size_of_tag} keys / one UNLINK of them");
-    let name = format!("purge-tag-{size_of_tag}");
-    against_both(&name, &what, Bar::AtMost(1.25), &series[0], &series[1], &series[2])
+    let among = if keys == KEYS_A_ROUND { ", all keys just created" } else { "" };
+    let what = format!("purge a tag of {size_of_tag} of {keys} keys{among} / one UNLINK of them");
+    against_both(row, &what, Bar::AtMost(1.25), &series[0], &series[1], &series[2])
 }
 
 /// A purge against the UNLINK of its names on a server without the module, and on one with it,
