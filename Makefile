@@ -21,7 +21,7 @@ BENCH_OUT ?= $(if $(BENCH_ROWS)$(BENCH_KEYS)$(BENCH_ROUNDS),$(TARGET)/bench,docs
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers model kill soak fuzz valgrind bench bench-smoke peers bench-server micro structures clean
+.PHONY: help deps build run demo test check unit server test-servers model kill soak fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,13 +79,16 @@ valgrind: ## the unit tests under valgrind's memory checker
 	@.ci/deps.sh valgrind
 	PROPTEST_CASES=8 cargo test --no-default-features --lib --config 'target."cfg(unix)".runner="$(VALGRIND)"'
 
-bench: build peers bench-server ## speed and size against bars and peers (ROWS=get,needle KEYS=100000 ROUNDS=3: a part, fast)
+bench: build peers bench-tools bench-server ## speed and size against bars and peers (ROWS=get,needle KEYS=100000 ROUNDS=3: a part, fast)
 
-bench-smoke: build ## the whole of bench but the peers in a minute: does it run?
+bench-smoke: build ## the whole of bench in a minute (peers if installed): does it run?
 	@$(MAKE) --no-print-directory bench-server KEYS=10000 ROUNDS=1 BENCH_OUT='$(TARGET)/bench'
 
 peers:
 	@benches/peers/install.sh '$(TARGET)/bench-peers'
+
+bench-tools:
+	@.ci/deps.sh valgrind
 
 bench-server:
 	@INVAL_MODULE='$(MODULE)' BENCH_PEERS='$(TARGET)/bench-peers' BENCH_OUT='$(BENCH_OUT)' \

@@ -1,6 +1,6 @@
 //! A server as a process of its own, and what it costs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -66,9 +66,7 @@ pub struct Server {
 impl Server {
     /// A server with the module under test.
     pub fn with_module() -> Self {
-        let module =
-            env::var("INVAL_MODULE").expect("INVAL_MODULE names libinval.so; `make bench`");
-        Self::start(&["--loadmodule", &module])
+        Self::start(&["--loadmodule", &module()])
     }
 
     /// The same server without it.
@@ -76,14 +74,33 @@ impl Server {
         Self::start(&[])
     }
 
+    /// A server whose instructions are counted; none where valgrind is not installed.
+    pub fn counted() -> Option<Self> {
+        Self::start_counted(&[])
+    }
+
+    /// The same with the module under test.
+    pub fn counted_with_module() -> Option<Self> {
+        Self::start_counted(&["--loadmodule", &module()])
+    }
+
+    fn start_counted(args: &[&str]) -> Option<Self> {
+        let there = Command::new("valgrind").arg("--version").output().is_ok();
+        there.then(|| Self::start_under(Some("valgrind"), args))
+    }
+
     fn start(args: &[&str]) -> Self {
+        Self::start_under(None, args)
+    }
+
+    fn start_under(valgrind: Option<&'static str>, args: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = env::temp_dir().join(format!("inval-bench-{}-{count}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let port = net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = spawn(port, &dir, &args);
+        let child = spawn(port, &dir, &args, valgrind);
         let mut server = Self { child, args, port, dir };
         server.wait_until_loaded();
         server
@@ -94,7 +111,7 @@ impl Server {
     pub fn restart(&mut self) -> Cost {
         self.stop();
         let start = Instant::now();
-        self.child = spawn(self.port, &self.dir, &self.args);
+        self.child = spawn(self.port, &self.dir, &self.args, None);
         self.wait_until_loaded();
         let wall = nanos(start);
         thread::sleep(FALL_ASLEEP);
@@ -145,6 +162,21 @@ impl Server {
         Cost { cpu: self.cpu() - cpu, wall }
     }
 
+    /// How many instructions `act` costs a server whose instructions are counted.
+    pub fn instructions(&self, act: impl FnOnce()) -> Option<u64> {
+        let control = |order: &[&str]| {
+            let pid = self.child.id().to_string();
+            let done = Command::new("callgrind_control").args(order).arg(&pid).output().ok()?;
+            done.status.success().then_some(())
+        };
+        control(&["-i", "on"])?;
+        act();
+        control(&["-i", "off"])?;
+        control(&["-d"])?;
+        let dump = fs::read_to_string(self.dir.join("callgrind.1")).ok()?;
+        dump.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok())
+    }
+
     /// A number of `INFO`.
     pub fn info(&self, field: &str) -> u64 {
         let text = self.connect().run("INFO everything").text();
@@ -174,16 +206,25 @@ impl Drop for Server {
     }
 }
 
-fn spawn(port: u16, dir: &std::path::Path, args: &[String]) -> Child {
-    let binary = env::var("INVAL_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-    Command::new(&binary)
+fn module() -> String {
+    env::var("INVAL_MODULE").expect("INVAL_MODULE names libinval.so; `make bench`")
+}
+
+fn spawn(port: u16, dir: &Path, args: &[String], valgrind: Option<&str>) -> Child {
+    let server = env::var("INVAL_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let mut command = Command::new(valgrind.unwrap_or(&server));
+    if valgrind.is_some() {
+        let out = format!("--callgrind-out-file={}", dir.join("callgrind").display());
+        command.args(["--tool=callgrind", "--instr-atstart=no", &out, &server]);
+    }
+    command
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--logfile", "log"])
         .args(["--dir", dir.to_str().unwrap(), "--save", "", "--appendonly", "no"])
         .args(args)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap_or_else(|error| panic!("{binary}: {error}; run `make deps`, or set INVAL_SERVER"))
+        .unwrap_or_else(|error| panic!("{server}: {error}; run `make deps`, or set INVAL_SERVER"))
 }
 
 fn nanos(start: Instant) -> u64 {

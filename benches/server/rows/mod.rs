@@ -1,6 +1,7 @@
 //! The rows of the table, each able to run alone.
 
 pub mod growth;
+pub mod instructions;
 pub mod latency;
 pub mod memory;
 pub mod peers;
@@ -58,6 +59,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "get", run: |scale| reads_and_writes::get(scale).into() },
     Group { name: "set-over", run: |scale| reads_and_writes::overwrite(scale).into() },
     Group { name: "set-new", run: |scale| reads_and_writes::create(scale).into() },
+    Group { name: "instructions", run: |scale| instructions::commands(scale).into() },
     Group { name: "tag-set", run: |scale| reads_and_writes::tag(scale).into() },
     Group { name: "memory", run: |scale| memory::memory(scale).into() },
     Group { name: "rdb", run: |scale| snapshot::snapshot(scale).into() },

@@ -64,7 +64,7 @@ const RULES: [(&str, [&str; 5]); 4] = [
     ),
 ];
 
-fn add_rules(connection: &mut Connection) {
+pub fn add_rules(connection: &mut Connection) {
     for (event, patterns) in RULES {
         let head: [&[u8]; 7] =
             [b"INVAL.RULE", b"ADD", event.as_bytes(), b"ON", event.as_bytes(), b"PATTERNS", b"5"];
@@ -75,7 +75,7 @@ fn add_rules(connection: &mut Connection) {
 
 /// 32 bytes. Of eight names three match a pattern, two begin as one and end otherwise, and
 /// three have nothing to do with any.
-fn mixed(number: usize) -> Vec<u8> {
+pub fn mixed(number: usize) -> Vec<u8> {
     let digits = noise(number) & 0xFFF_FFFF;
     match number % 8 {
         0 => format!("badges:user:{number:015}:list"),
