@@ -49,7 +49,7 @@ unit: ## unit, property and doc tests; need neither Redis nor libclang
 	cargo test --no-default-features
 
 server: ## tests against a real server (INVAL_SERVER=path of its binary)
-	cargo test --features faults
+	cargo test --features faults --no-fail-fast
 
 test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests on Redis 8.2.3 and Valkey 8.0.1
 
