@@ -54,6 +54,8 @@ impl State {
 
     fn settle_arrivals(&mut self) {
         if self.arrivals.names.is_empty() {
+            // Nobody came since the last look: the memory of the list goes back.
+            self.arrivals.names = NameList::default();
             return;
         }
         let Arrivals { how, db, mut names } = std::mem::take(&mut self.arrivals);

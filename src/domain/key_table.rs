@@ -132,7 +132,7 @@ impl KeyTable {
         &self,
         names: impl Iterator<Item = &'n [u8]>,
     ) -> SmallVec<[Spot; TOGETHER]> {
-        self.trie.spots(&self.with_prints(names), &self.names)
+        self.trie.spots(&self.with_prints(names))
     }
 
     fn with_prints<'n>(

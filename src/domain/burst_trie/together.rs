@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use super::{BUCKET_IDS, BurstTrie, Stop};
 use crate::domain::branch::{Kind, NO_KEY, Node};
-use crate::domain::bucket::Print;
+use crate::domain::bucket::{Bucket, Print};
 use crate::domain::key_names::KeyNames;
 use crate::domain::key_table::{KeyId, TOGETHER};
 use smallvec::SmallVec;
@@ -70,7 +70,16 @@ impl BurstTrie {
         wanted: &[(&[u8], Print)],
         names: &KeyNames,
     ) -> Few {
-        let stops = self.stops(wanted, names);
+        let stops = self.stops(wanted);
+        let likely: Few = stops
+            .iter()
+            .zip(wanted)
+            .filter_map(|(stop, (_, print))| {
+                let bucket = self.bucket_at(stop)?;
+                bucket.ids.get(bucket.place_of_print(*print)?).copied()
+            })
+            .collect();
+        names.touch(&likely);
         let found = stops
             .iter()
             .zip(wanted)
@@ -78,13 +87,9 @@ impl BurstTrie {
         found.map(|id| id.unwrap_or(NO_KEY)).collect()
     }
 
-    /// Where these names are, or go when they are added.
-    pub(in crate::domain) fn spots(
-        &self,
-        wanted: &[(&[u8], Print)],
-        names: &KeyNames,
-    ) -> SmallVec<[Spot; TOGETHER]> {
-        let stops = self.stops(wanted, names);
+    /// Where these names are, or go when they are added: most are new.
+    pub(in crate::domain) fn spots(&self, wanted: &[(&[u8], Print)]) -> SmallVec<[Spot; TOGETHER]> {
+        let stops = self.stops(wanted);
         let spot = |stop: &Stop, print| {
             let bucket = if let Stop::Bucket { bucket, .. } = stop { Some(*bucket) } else { None };
             Spot { print, bucket, shape: self.shape }
@@ -114,27 +119,21 @@ impl BurstTrie {
         Some((id, true))
     }
 
-    /// Where the ways of these names end. What finding and adding them there needs is in the
-    /// cache then.
-    fn stops(&self, wanted: &[(&[u8], Print)], names: &KeyNames) -> SmallVec<[Stop; TOGETHER]> {
+    /// Where the ways of these names end. The buckets there are in the cache then.
+    fn stops(&self, wanted: &[(&[u8], Print)]) -> SmallVec<[Stop; TOGETHER]> {
         let stops: SmallVec<[Stop; TOGETHER]> =
             wanted.iter().map(|(name, _)| self.descend(name, |_| {}).1).collect();
-        let buckets = || {
-            stops.iter().zip(wanted).filter_map(|(stop, (_, print))| match stop {
-                Stop::Bucket { bucket, .. } => Some((self.buckets.get(*bucket)?, *print)),
-                _ => None,
-            })
-        };
-        black_box(buckets().fold(0, |sum, (bucket, _)| sum ^ bucket.prints.len()));
-        black_box(buckets().fold(0, |sum, (bucket, _)| {
+        let buckets = || stops.iter().filter_map(|stop| self.bucket_at(stop));
+        black_box(buckets().fold(0, |sum, bucket| sum ^ bucket.prints.len()));
+        black_box(buckets().fold(0, |sum, bucket| {
             let line = bucket.prints.iter().step_by(PRINTS_IN_LINE);
             line.fold(sum, |sum, print| sum ^ u32::from(*print))
                 ^ bucket.ids.last().copied().unwrap_or(0)
         }));
-        let likely: Few = buckets()
-            .filter_map(|(bucket, print)| bucket.ids.get(bucket.place_of_print(print)?).copied())
-            .collect();
-        names.touch(&likely);
         stops
+    }
+
+    fn bucket_at(&self, stop: &Stop) -> Option<&Bucket> {
+        if let Stop::Bucket { bucket, .. } = stop { self.buckets.get(*bucket) } else { None }
     }
 }
