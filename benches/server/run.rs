@@ -92,6 +92,15 @@ impl Series {
         self.costs.extend(more.costs);
     }
 
+    /// Round by round the mean of this and another that does the same.
+    pub fn mean(&self, other: &Self) -> Self {
+        let of = |(a, b): (&Cost, &Cost)| Cost {
+            cpu: a.cpu.midpoint(b.cpu),
+            wall: a.wall.midpoint(b.wall),
+        };
+        Self { costs: self.costs.iter().zip(&other.costs).map(of).collect(), ..self.clone() }
+    }
+
     /// Nanoseconds of CPU a unit.
     pub fn cpu(&self) -> Vec<f64> {
         self.costs.iter().map(|cost| cost.cpu as f64 / self.units as f64).collect()
@@ -151,13 +160,17 @@ impl<'a> Contender<'a> {
     }
 }
 
-/// Lets the contenders take turns; each round begins with the next one, so that who goes first,
-/// or after whom, favours nobody. A first round warms up and does not count.
+/// Lets the contenders take turns; each round begins with the next one, and every other goes the
+/// other way round, so that who goes first, or after whom, favours nobody. A first round warms
+/// up and does not count.
 pub fn alternate(rounds: usize, mut contenders: Vec<Contender>) -> Vec<Series> {
     for round in 0..=rounds {
         let mut order: Vec<&mut Contender> = contenders.iter_mut().collect();
         let first = round % order.len();
         order.rotate_left(first);
+        if round % 2 == 1 {
+            order.reverse();
+        }
         for contender in order {
             let cost = (contender.round)(round);
             if round > 0 {
