@@ -224,7 +224,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 26] = [
+const COMMANDS: [(&str, i64, usize); 28] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
@@ -235,6 +235,8 @@ const COMMANDS: [(&str, i64, usize); 26] = [
     ("TAG.HELP", 1, 0),
     ("INVAL.EVENT", -2, 5),
     ("INVAL.PURGE", -3, 5),
+    ("INVAL.FETCH", 2, 1),
+    ("INVAL.FILL", -3, 5),
     ("INVAL.JOBS", -1, 1),
     ("INVAL.EXPLAIN", -2, 1),
     ("INVAL.RULE|SET", 4, 2),
@@ -274,7 +276,8 @@ fn the_server_knows_every_command() {
         let info = items(&items(&info)[0]);
         let full_name = name.to_lowercase();
         assert_eq!((text(&info[0]), &info[1]), (full_name.clone(), &Value::Int(arity)), "{name}");
-        let has_key = ["TAG.SET", "TAG.ADD", "TAG.REM", "TAG.GET"].contains(&name);
+        let has_key = ["TAG.SET", "TAG.ADD", "TAG.REM", "TAG.GET", "INVAL.FETCH", "INVAL.FILL"]
+            .contains(&name);
         assert_eq!(info[3], Value::Int(i64::from(has_key)), "{name}: first key");
         assert_eq!(items(&info[8]).len(), usize::from(has_key), "{name}: key specs");
         let flags = texts(&info[2]);

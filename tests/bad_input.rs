@@ -130,7 +130,7 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
         answered.join(", "),
         "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
     );
-    assert_eq!(refused, 16);
+    assert_eq!(refused, 18);
 }
 
 #[test]

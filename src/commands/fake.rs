@@ -1,6 +1,6 @@
 //! An in-memory server that notifies at once, in the middle of a command, as the real one does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::keyspace::{Denied, Keyspace, WarmEntry};
@@ -34,6 +34,11 @@ pub struct Fake {
     pub slices_begun: usize,
     pub sync_max_keys: Option<u64>,
     pub selected: Db,
+    /// What keys hold that were set.
+    pub values: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The time to live that was set last.
+    pub until: Option<u64>,
+    pub randoms: u64,
     pub micros: std::cell::Cell<u64>,
 }
 
@@ -131,6 +136,35 @@ impl Keyspace for Port<'_> {
         }
         self.fake.unlinked.push(batch);
         Ok(count)
+    }
+
+    fn get(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        self.expire_if_needed(name);
+        Ok(self
+            .fake
+            .keys
+            .contains(name)
+            .then(|| self.fake.values.get(name).cloned().unwrap_or_default()))
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8], until_ms: Option<u64>) -> Result<(), String> {
+        if let Some(why) = self.fake.refuses {
+            return Err(why.to_owned());
+        }
+        self.fake.values.insert(name.to_vec(), value.to_vec());
+        self.fake.until = until_ms;
+        let is_new = self.fake.keys.insert(name.to_vec());
+        self.shared.notice(if is_new { Change::Created } else { Change::Overwritten }, Db(0), name);
+        Ok(())
+    }
+
+    fn new_token(&mut self) -> u64 {
+        self.fake.randoms += 1;
+        self.fake.randoms
+    }
+
+    fn token_ttl_ms(&self) -> u64 {
+        10_000
     }
 
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8])) {

@@ -47,6 +47,7 @@ pub fn invalidate(
     // A dry run stalls nobody with deletions, and is how one learns the number.
     let most = if options.dry_run { u64::MAX } else { server.redis().sync_max_keys() };
     let limit = request.limit;
+    let named = targets_for_tokens(server, &request);
     let plan = look(server, request, most)?;
     // Who limits a purge does not ask for all keys to be gone.
     let hurries = limit.is_none() && !options.dry_run;
@@ -64,6 +65,9 @@ pub fn invalidate(
     if let Some(denied) = server.redis().first_denied(&plan.names) {
         let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
         return Err(Error::NoPermission { user: denied.user, key });
+    }
+    if !options.dry_run {
+        server.state(|state| state.tokens.invalidated(plan.db, &named));
     }
     let mut refused = match options.dry_run {
         true => None,
@@ -83,6 +87,14 @@ pub fn invalidate(
             why,
         }),
         None => Ok(reply(&plan, &outcome, options)),
+    }
+}
+
+/// The targets of a request, while anybody is about to fill what they name.
+pub(super) fn targets_for_tokens(server: &mut Server, request: &Request) -> Vec<Resolved> {
+    match server.state(|state| state.tokens.is_empty()) {
+        true => vec![],
+        false => request.targets.iter().map(|(_, target)| target.clone()).collect(),
     }
 }
 

@@ -22,6 +22,26 @@ pub trait Keyspace {
     /// Why the server refused, in its words.
     fn unlink(&mut self, names: &NameList, range: Range<usize>) -> Result<u64, String>;
 
+    /// The string that a live key holds.
+    ///
+    /// # Errors
+    /// It holds something else; in the server's words.
+    fn get(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String>;
+
+    /// Makes a key hold a string, here and on replicas, until a time in milliseconds since 1970
+    /// or for ever.
+    ///
+    /// # Errors
+    /// Why the server refused, in its words.
+    fn set(&mut self, name: &[u8], value: &[u8], until_ms: Option<u64>) -> Result<(), String>;
+
+    /// A number that nobody can guess, for a fill token. From here on deletions of keys that are
+    /// not there are heard, too.
+    fn new_token(&mut self) -> u64;
+
+    /// Milliseconds that a fill token lives.
+    fn token_ttl_ms(&self) -> u64;
+
     /// Shows every key name of the database, live or just expired, some perhaps twice.
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8]));
 
@@ -70,6 +90,25 @@ pub trait Keyspace {
 
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
+}
+
+/// How long a value lives, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// So long from now.
+    In(u64),
+    /// Until then, since 1970.
+    At(u64),
+}
+
+impl Expiry {
+    /// When it ends, in milliseconds since 1970.
+    pub fn until_ms(self, now_ms: u64) -> u64 {
+        match self {
+            Self::In(ms) => now_ms.saturating_add(ms),
+            Self::At(ms) => ms,
+        }
+    }
 }
 
 /// Who may not delete what.

@@ -1,6 +1,7 @@
 //! Parse, run, reply: each command is a value first. No Redis type appears here.
 
 pub mod args;
+pub mod cache;
 pub mod check;
 pub mod event;
 pub mod explain;

@@ -16,6 +16,8 @@ pub enum KeyUse {
     Read,
     /// Changes what is known of it, not its value.
     Write,
+    /// Gives it a value.
+    Store,
 }
 
 /// A command, or a subcommand of a container.

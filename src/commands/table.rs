@@ -1,6 +1,7 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
 use super::args::Args;
+use super::cache::{Fetch, Fill};
 use super::check;
 use super::event::Event;
 use super::explain::Explain;
@@ -153,6 +154,28 @@ pub static TABLE: &[Spec] = &[
         categories: "keyspace write",
         key: KeyUse::None,
         run: |args, server| Purge::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.FETCH",
+        sub: None,
+        syntax: "key",
+        summary: "Reads a string: hit and the value, or miss and the token to fill with, or busy while another client has it.",
+        complexity: "O(1)",
+        flags: "readonly fast",
+        categories: "keyspace read",
+        key: KeyUse::Read,
+        run: |args, server| Fetch::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.FILL",
+        sub: None,
+        syntax: "key value [TOKEN token] [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds] [TAGS n tag [tag ...]]",
+        summary: "Stores value, time to live and tags in one step; refused when the key or a tag was invalidated since the token was given.",
+        complexity: "O(T) where T is the number of tags the key has and gets.",
+        flags: "write deny-oom fast",
+        categories: "keyspace write",
+        key: KeyUse::Store,
+        run: |args, server| Fill::parse(args)?.run(server),
     },
     Spec {
         name: "INVAL.JOBS",

@@ -5,6 +5,7 @@ use super::arrivals::Arrival;
 use super::database::Gone;
 use super::doomed::{JobSlot, NO_RULE};
 use super::name::{Db, OWN_PREFIX};
+use super::tokens::Refusal;
 use super::travel::Luggage;
 
 /// One change of the keyspace of one database, as a notification tells it.
@@ -74,6 +75,9 @@ impl Change {
 impl State {
     /// Takes a change of the keyspace in.
     pub fn notice(&mut self, change: Change, db: Db, name: &[u8]) {
+        if !self.tokens.is_empty() {
+            self.void_token(change, db, name);
+        }
         // Of what we delete nothing may be known again before all of it is forgotten.
         let arrival = match change {
             Change::Loaded => Some(Arrival::Loaded),
@@ -141,6 +145,21 @@ impl State {
                 }
             }
         }
+    }
+
+    /// Whoever computes the key's value has not seen this. Keys that we delete ourselves were
+    /// void when that was asked for; one that expires is no staler than it was.
+    fn void_token(&mut self, change: Change, db: Db, name: &[u8]) {
+        let why = match change {
+            Change::Created | Change::Overwritten | Change::Arrived | Change::Copied => {
+                Refusal::Written
+            }
+            Change::Deleted | Change::Unlinked | Change::Left if self.deletion.is_none() => {
+                Refusal::Deleted
+            }
+            _ => return,
+        };
+        self.tokens.void(db, name, why);
     }
 
     /// A key that a job had marked went while we delete: the job has deleted it.
@@ -258,6 +277,7 @@ impl State {
 
     /// All keys of one database, or of all, are gone.
     pub fn flushed(&mut self, db: Option<Db>) {
+        self.tokens.flushed(db);
         match db {
             Some(db) => {
                 self.databases.remove(&db);
@@ -273,6 +293,7 @@ impl State {
 
     /// Two databases changed places.
     pub fn swapped(&mut self, first: Db, second: Db) {
+        [first, second].into_iter().for_each(|db| self.tokens.flushed(Some(db)));
         let (a, b) = (self.databases.remove(&first), self.databases.remove(&second));
         self.databases.extend(a.map(|database| (second, database)));
         self.databases.extend(b.map(|database| (first, database)));

@@ -97,6 +97,8 @@ pub enum Error {
     Usage { found: String, syntax: String },
     /// A number was needed.
     NotANumber { what: &'static str, found: Vec<u8> },
+    /// A fill token that no reply gave.
+    NotAToken { found: Vec<u8> },
     /// A cursor that no reply gave.
     BadCursor { found: Vec<u8> },
 
@@ -128,6 +130,8 @@ pub enum Error {
     NoPermission { user: String, key: Vec<u8> },
     /// The server refused a deletion.
     DeletionRefused { deleted: u64, planned: u64, why: String },
+    /// The server refused a command of ours.
+    Refused { what: &'static str, why: String },
     /// A caught panic left the state in doubt.
     Suspect,
 }

@@ -59,6 +59,7 @@ pub mod tag_cursor;
 mod tag_names;
 pub mod tag_store;
 pub mod template;
+pub mod tokens;
 pub mod travel;
 mod varint;
 
@@ -78,6 +79,7 @@ use rule_table::RuleTable;
 use snapshot::FileDigests;
 use standing::Standing;
 use stats::Stats;
+use tokens::Tokens;
 use travel::Travel;
 
 /// What the module knows, and the invariants that join its parts.
@@ -119,6 +121,8 @@ pub struct State {
     loads_from_primary: bool,
     /// What is deleted in slices.
     pub jobs: Jobs,
+    /// Who may fill what.
+    pub tokens: Tokens,
     /// Names of keys that are there and not in the index yet.
     arrivals: Arrivals,
     /// What we are deleting.

@@ -100,6 +100,16 @@ pub struct Stats {
     pub dry_runs: u64,
     /// Commands that were refused: bad input, no permission, or the server said no.
     pub errors: u64,
+    /// Fetches that found a value.
+    pub fetch_hits: u64,
+    /// Fetches that found none, and may fill.
+    pub fetch_misses: u64,
+    /// Fetches that found none while somebody else may fill.
+    pub fetch_busy: u64,
+    /// Values stored by fills.
+    pub fills: u64,
+    /// Fills that came too late.
+    pub fills_refused: u64,
     /// Keys named outside the fence.
     pub keys_refused: u64,
     /// Warm entries that could not be written.

@@ -220,6 +220,12 @@ impl CallReply {
         call!(RedisModule_CallReplyInteger(self.0)).unwrap_or(0)
     }
 
+    /// The bytes of a string; `None` for any other kind of reply.
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+        let kind = call!(RedisModule_CallReplyType(self.0))?;
+        (kind == raw::REDISMODULE_REPLY_STRING as c_int).then(|| bytes_of(self.0))
+    }
+
     /// The text at a place of a list.
     pub(super) fn element(&self, at: usize) -> Option<String> {
         let element = call!(RedisModule_CallReplyArrayElement(self.0, at))?;
@@ -234,15 +240,17 @@ impl CallReply {
 
 /// The text of a reply or of a part of one, copied.
 fn text_of(reply: *mut raw::RedisModuleCallReply) -> String {
+    String::from_utf8_lossy(&bytes_of(reply)).trim().to_owned()
+}
+
+fn bytes_of(reply: *mut raw::RedisModuleCallReply) -> Vec<u8> {
     let mut len = 0;
-    let start = call!(RedisModule_CallReplyStringPtr(reply, &raw mut len));
-    match start {
-        Some(start) if !start.is_null() => {
-            // SAFETY: the reply owns these bytes and outlives the call.
-            let text = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) };
-            String::from_utf8_lossy(text).trim().to_owned()
-        }
-        _ => String::new(),
+    match call!(RedisModule_CallReplyStringPtr(reply, &raw mut len)) {
+        // SAFETY: the reply owns these bytes and outlives the call.
+        Some(start) if !start.is_null() => unsafe {
+            std::slice::from_raw_parts(start.cast::<u8>(), len).to_vec()
+        },
+        _ => vec![],
     }
 }
 

@@ -30,6 +30,11 @@ pub(super) static ASYNC_SLICE_US: AtomicI64 = AtomicI64::new(500);
 
 /// Keys of a plan that is carried out while the server waits: about a second's work.
 pub(super) static SYNC_MAX_KEYS: AtomicI64 = AtomicI64::new(1_000_000);
+
+/// Milliseconds that a fill token lives: longer than a value takes to compute, short enough that
+/// after a reader that died the next one may fill.
+pub(super) static TOKEN_TTL_MS: AtomicI64 = AtomicI64::new(10_000);
+
 /// Bytes that the index may take; 0 for any number.
 static MAX_INDEX_MEMORY: AtomicI64 = AtomicI64::new(0);
 
@@ -61,7 +66,8 @@ impl Number {
     }
 }
 
-static NUMBERS: [Number; 7] = [
+static NUMBERS: [Number; 8] = [
+    Number::new(c"token-ttl", &TOKEN_TTL_MS, 1, 3_600_000),
     Number::new(c"async-slice-us", &ASYNC_SLICE_US, 1, 1_000_000),
     Number::new(c"sync-max-keys", &SYNC_MAX_KEYS, 1, 1 << 32),
     Number::new(c"check-interval", &CHECK_INTERVAL_S, 0, 86_400),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use redis_module::raw;
 
 use super::api::{Ctx, bytes, call};
+use super::deletes;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
 use crate::domain::name::Db;
@@ -32,18 +33,20 @@ pub(super) fn settle(ctx: Ctx) {
     }
 }
 
-/// Words of GET and the like: no command that we ask for has so many.
+/// Words of GET and the like: of those that we ask for, only a deletion has so many.
 const READS: c_int = 2;
 
 /// Called for every command of every client, before it is queued or run: the number of its
 /// words or the length of its name is all that most commands are asked for.
 extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
-    if call!(RedisModule_CommandFilterArgsCount(filter)) == Some(READS) {
+    if call!(RedisModule_CommandFilterArgsCount(filter)) == Some(READS) && !deletes::are_awaited() {
         return;
     }
     let Some(name) = word(filter, 0) else { return };
-    if matches!(name.len(), 4 | 5 | 7) {
-        may_be_ours(filter, name);
+    match (name.len(), name.first()) {
+        (4 | 5 | 7, _) => may_be_ours(filter, name),
+        (3, Some(b'D' | b'd')) | (6, Some(b'U' | b'u')) => deletes::announce(filter, name),
+        _ => {}
     }
 }
 
@@ -53,7 +56,10 @@ extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
 fn may_be_ours(filter: *mut raw::RedisModuleCommandFilterCtx, name: &[u8]) {
     match name.len() {
         4 if name.eq_ignore_ascii_case(b"COPY") => guarded((), || announce(filter)),
-        4 if name.eq_ignore_ascii_case(b"EXEC") => close(),
+        4 if name.eq_ignore_ascii_case(b"EXEC") => {
+            deletes::exec();
+            close();
+        }
         5 if name.eq_ignore_ascii_case(b"MULTI") => guarded((), open),
         7 if name.eq_ignore_ascii_case(b"DISCARD") => close(),
         _ => {}
@@ -68,6 +74,11 @@ fn open() {
         let main = unsafe { MainThread::assume() };
         shared(&main, |shared| shared.with(|state| state.travel.settle()));
     }
+}
+
+/// Whether a client may have a transaction open.
+pub(super) fn is_transaction_open() -> bool {
+    OPEN_TRANSACTIONS.load(Ordering::Relaxed) > 0
 }
 
 fn close() {
@@ -90,7 +101,10 @@ fn announce(filter: *mut raw::RedisModuleCommandFilterCtx) {
 }
 
 /// A word of the command, valid until the filter returns.
-fn word<'a>(filter: *mut raw::RedisModuleCommandFilterCtx, at: c_int) -> Option<&'a [u8]> {
+pub(super) fn word<'a>(
+    filter: *mut raw::RedisModuleCommandFilterCtx,
+    at: c_int,
+) -> Option<&'a [u8]> {
     let word = call!(RedisModule_CommandFilterArgGet(filter, at))?;
     // SAFETY: the server keeps the command's words until the filter returns.
     (!word.is_null()).then(|| unsafe { bytes(word) })

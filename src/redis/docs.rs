@@ -119,6 +119,7 @@ fn key_spec(key: KeyUse) -> raw::RedisModuleCommandKeySpec {
     spec.flags = match key {
         KeyUse::None => return spec,
         KeyUse::Read => u64::from(raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS),
+        KeyUse::Store => u64::from(raw::REDISMODULE_CMD_KEY_OW | raw::REDISMODULE_CMD_KEY_UPDATE),
         KeyUse::Write => u64::from(raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE),
     };
     spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;

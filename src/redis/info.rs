@@ -39,7 +39,7 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
 
 fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
     let stats = &state.stats;
-    let fields: [(&CStr, u64); 18] = [
+    let fields: [(&CStr, u64); 23] = [
         (c"events", stats.events),
         (c"events_unmatched", stats.events_unmatched),
         (c"purges", stats.purges),
@@ -49,6 +49,11 @@ fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"keys_deleted", stats.all.keys.deleted),
         (c"keys_absent", stats.all.keys.absent),
         (c"keys_warmed", stats.all.keys.warmed),
+        (c"fetch_hits", stats.fetch_hits),
+        (c"fetch_misses", stats.fetch_misses),
+        (c"fetch_busy", stats.fetch_busy),
+        (c"fills", stats.fills),
+        (c"fills_refused", stats.fills_refused),
         (c"keys_refused", stats.keys_refused),
         (c"warm_failed", stats.warm_failed),
         (c"dead_names", stats.dead_names),
@@ -70,7 +75,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         false => 100,
     };
     let standing = state.standing_sizes();
-    let fields: [(&CStr, u64); 20] = [
+    let fields: [(&CStr, u64); 21] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
@@ -91,6 +96,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"drift_dead", state.drift.dead),
         (c"jobs", state.jobs.len() as u64),
         (c"jobs_remaining", state.doomed_keys()),
+        (c"tokens", state.tokens.len() as u64),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
 }

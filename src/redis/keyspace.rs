@@ -10,6 +10,7 @@ use redis_module::raw;
 
 use super::api::{Ctx, Str, bytes, call, errno, is_paused};
 use super::config;
+use super::deletes;
 use super::guard::guarded;
 use super::notifications;
 use super::slices;
@@ -96,6 +97,30 @@ impl Keyspace for LiveKeyspace {
             .collect();
         let reply = self.ctx.call(c"UNLINK", c"!", &names)?;
         Ok(reply.integer().unsigned_abs())
+    }
+
+    fn get(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        // A pointer into the value (`RM_StringDMA`) would make the server copy short values.
+        Ok(self.ctx.call(c"GET", c"", &[self.ctx.string(name)])?.bytes())
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8], until_ms: Option<u64>) -> Result<(), String> {
+        let until = until_ms.map(|ms| ms.to_string());
+        let until = until.iter().flat_map(|ms| [&b"PXAT"[..], ms.as_bytes()]);
+        let words: Vec<Str> =
+            [name, value].into_iter().chain(until).map(|word| self.ctx.string(word)).collect();
+        self.ctx.call(c"SET", c"!", &words).map(|_| ())
+    }
+
+    fn new_token(&mut self) -> u64 {
+        deletes::await_them();
+        let mut bytes = [0; size_of::<u64>()];
+        call!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len()));
+        u64::from_ne_bytes(bytes)
+    }
+
+    fn token_ttl_ms(&self) -> u64 {
+        config::TOKEN_TTL_MS.load(Ordering::Relaxed).unsigned_abs()
     }
 
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8])) {

@@ -8,17 +8,20 @@ use super::aof;
 use super::api::{Ctx, bytes, call};
 use super::build;
 use super::copies;
+use super::deletes;
 use super::guard::guarded;
 use super::slices;
 use super::state::shared;
 use super::walk;
 use crate::domain::change::Change;
 use crate::domain::name::Db;
+use crate::domain::tokens::Tokens;
 use crate::server::Shared;
 
 /// Subscribes; false when the server refuses.
 pub(super) fn subscribe(ctx: Ctx) -> bool {
-    let events: [(u64, raw::RedisModuleEventCallback); 5] = [
+    let events: [(u64, raw::RedisModuleEventCallback); 6] = [
+        (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, Some(on_role)),
         (raw::REDISMODULE_EVENT_FLUSHDB, Some(on_flush)),
         (raw::REDISMODULE_EVENT_SWAPDB, Some(on_swap)),
         (raw::REDISMODULE_EVENT_LOADING, Some(on_loading)),
@@ -96,6 +99,19 @@ extern "C" fn on_flush(
     });
 }
 
+/// A primary became a replica, or the other way round. What a replica is told are deletions of
+/// keys that were there: tokens of keys that were not would outlive their invalidation.
+extern "C" fn on_role(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    _: u64,
+    _: *mut c_void,
+) {
+    guarded((), || {
+        shared(&Ctx(ctx), |shared| shared.with(|state| state.tokens = Tokens::default()));
+    });
+}
+
 extern "C" fn on_swap(
     ctx: *mut raw::RedisModuleCtx,
     _: raw::RedisModuleEvent,
@@ -162,6 +178,7 @@ extern "C" fn on_cron(
 ) {
     guarded((), || {
         copies::settle(Ctx(ctx));
+        deletes::settle(&Ctx(ctx));
         aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
         slices::start_if_needed(Ctx(ctx));

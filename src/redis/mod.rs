@@ -8,6 +8,7 @@ mod api;
 mod build;
 mod config;
 mod copies;
+mod deletes;
 mod docs;
 #[cfg(feature = "faults")]
 mod faults;

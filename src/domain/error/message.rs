@@ -205,6 +205,12 @@ impl fmt::Display for Error {
                 write!(f, "cursor '{}' is not one that a reply gave; start with 0", Shown(found))
             }
 
+            Self::NotAToken { found } => write!(
+                f,
+                "token '{}' is not one that INVAL.FETCH gave: 16 hexadecimal digits",
+                Shown(found)
+            ),
+
             Self::Internal { command, instead } => {
                 write!(f, "{command} is for replication alone; use {instead}")
             }
@@ -259,6 +265,7 @@ impl fmt::Display for Error {
                 f,
                 "the server refused UNLINK after {deleted} of {planned} keys: {why}; send the command again when it is mended"
             ),
+            Self::Refused { what, why } => write!(f, "the server refused {what}: {why}"),
             Self::Suspect => write!(
                 f,
                 "the module's state is suspect after an internal error; restart the server and report the lines with 'inval: panic' in its log"
