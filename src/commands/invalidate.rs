@@ -66,12 +66,12 @@ pub fn invalidate(
         let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
         return Err(Error::NoPermission { user: denied.user, key });
     }
-    if !options.dry_run {
-        server.state(|state| state.tokens.invalidated(plan.db, &named));
-    }
     let mut refused = match options.dry_run {
         true => None,
-        false => act(server, &plan, &mut outcome, payload).err(),
+        false => {
+            server.state(|state| state.tokens.invalidated(plan.db, &named));
+            act(server, &plan, &mut outcome, payload).err()
+        }
     };
     if hurries && refused.is_none() {
         refused = hurry(server, &plan).err();
@@ -91,7 +91,7 @@ pub fn invalidate(
 }
 
 /// The targets of a request, while anybody is about to fill what they name.
-pub(super) fn targets_for_tokens(server: &mut Server, request: &Request) -> Vec<Resolved> {
+fn targets_for_tokens(server: &mut Server, request: &Request) -> Vec<Resolved> {
     match server.state(|state| state.tokens.is_empty()) {
         true => vec![],
         false => request.targets.iter().map(|(_, target)| target.clone()).collect(),

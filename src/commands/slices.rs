@@ -1,6 +1,6 @@
 //! `ASYNC`: the plan is fixed and marked at once, the keys go in slices.
 
-use super::invalidate::{Options, act, targets_for_tokens};
+use super::invalidate::{Options, act};
 use super::keyspace::Denied;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
@@ -50,13 +50,12 @@ pub(super) fn start(
         payload: if warms { payload.to_vec() } else { vec![] },
     };
     let (matched, refused) = (plan.ids.len(), plan.refused);
-    let named = targets_for_tokens(server, &request);
     let names = options.keys.then(|| server.state(|state| names_of(state, db, &plan.ids)));
     let resolved = server.redis().monotonic_micros();
     let (id, record, warning) = server.state(|state| {
         let id = state.jobs.last + 1;
         let record = job_record::start(id, &head, state.fence(), &request);
-        state.tokens.invalidated(db, &named);
+        state.tokens.invalidated(db, request.targets.iter().map(|(_, target)| target));
         state.open_job(id, head, 0, 0);
         state.doom(id, db, plan);
         state.job_resolved(id, refused, resolved.saturating_sub(begin));

@@ -35,6 +35,9 @@ const EXPRESSIONS_MAX: usize = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub u64);
 
+/// A key of a database. The name comes first: patterns and deletions look for beginnings.
+type Name = (Box<[u8]>, Db);
+
 /// Counts invalidations: what is younger has seen more of them.
 type Moment = u64;
 
@@ -75,9 +78,9 @@ struct Entry {
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
-    entries: BTreeMap<(Box<[u8]>, Db), Entry>,
+    entries: BTreeMap<Name, Entry>,
     /// In the order given, which is the order of death while the configuration stays.
-    order: VecDeque<(Box<[u8]>, Db, Token)>,
+    order: VecDeque<(Name, Token)>,
     now: Moment,
     /// When each tag was purged last.
     tags: HashMap<(Db, Vec<u8>), Moment>,
@@ -124,7 +127,7 @@ impl Tokens {
         }
         let dies_ms = now_ms.saturating_add(ttl_ms);
         let entry = Entry { token, since: self.now, dies_ms, void: None };
-        self.order.push_back((name.0.clone(), db, token));
+        self.order.push_back((name.clone(), token));
         self.entries.insert(name, entry);
         while self.entries.len() > TOKENS_MAX {
             self.forget_first();
@@ -155,7 +158,7 @@ impl Tokens {
     }
 
     /// A request is carried out: the tokens of all keys that its targets name are void.
-    pub fn invalidated(&mut self, db: Db, targets: &[Resolved]) {
+    pub fn invalidated<'t>(&mut self, db: Db, targets: impl IntoIterator<Item = &'t Resolved>) {
         if self.is_empty() {
             return;
         }
@@ -184,7 +187,7 @@ impl Tokens {
 
     /// All keys of a database are gone; of all databases when none is named.
     pub fn flushed(&mut self, db: Option<Db>) {
-        let of = |(_, at): &&(Box<[u8]>, Db)| db.is_none_or(|db| *at == db);
+        let of = |(_, at): &&Name| db.is_none_or(|db| *at == db);
         for (_, entry) in self.entries.iter_mut().filter(|(name, _)| of(name)) {
             entry.void.get_or_insert(Refusal::Deleted);
         }
@@ -221,7 +224,7 @@ impl Tokens {
         (self.queued, self.is_queue_full) = (HashSet::new(), false);
     }
 
-    fn onwards(&mut self, name: &[u8]) -> RangeMut<'_, (Box<[u8]>, Db), Entry> {
+    fn onwards(&mut self, name: &[u8]) -> RangeMut<'_, Name, Entry> {
         self.entries.range_mut((Bound::Included((Box::from(name), Db(0))), Bound::Unbounded))
     }
 
@@ -281,9 +284,8 @@ impl Tokens {
     }
 
     fn forget_dead(&mut self, now_ms: u64) {
-        while let Some((key, db, token)) = self.order.front() {
-            let name = (key.clone(), *db);
-            match self.entries.get(&name) {
+        while let Some((name, token)) = self.order.front() {
+            match self.entries.get(name) {
                 Some(entry) if entry.token == *token && entry.dies_ms > now_ms => return,
                 _ => self.forget_first(),
             }
@@ -291,8 +293,7 @@ impl Tokens {
     }
 
     fn forget_first(&mut self) {
-        let Some((key, db, token)) = self.order.pop_front() else { return };
-        let name = (key, db);
+        let Some((name, token)) = self.order.pop_front() else { return };
         if self.entries.get(&name).is_some_and(|entry| entry.token == token) {
             self.entries.remove(&name);
         }

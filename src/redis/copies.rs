@@ -28,7 +28,7 @@ pub(super) fn register(ctx: Ctx) -> bool {
 
 /// Forgets copies that have been made or have failed. Called from time to time.
 pub(super) fn settle(ctx: Ctx) {
-    if OPEN_TRANSACTIONS.load(Ordering::Relaxed) == 0 {
+    if !is_transaction_open() {
         shared(&ctx, |shared| shared.with(|state| state.travel.settle()));
     }
 }

@@ -31,15 +31,13 @@ const QUEUED_MAX: usize = 10_000;
 #[cold]
 #[inline(never)]
 pub(super) fn announce(filter: *mut raw::RedisModuleCommandFilterCtx, name: &[u8]) {
-    if !name.eq_ignore_ascii_case(b"DEL") && !name.eq_ignore_ascii_case(b"UNLINK") {
+    let deletes = name.eq_ignore_ascii_case(b"DEL") || name.eq_ignore_ascii_case(b"UNLINK");
+    if !deletes || !are_awaited() {
         return;
     }
     guarded((), || {
         // SAFETY: filters run on the main thread.
         let main = unsafe { MainThread::assume() };
-        if !are_awaited() {
-            return;
-        }
         let is_queued = is_transaction_open();
         let names = (1..c_int::MAX).map_while(|at| word(filter, at));
         shared(&main, |shared| {
@@ -57,6 +55,9 @@ pub(super) fn announce(filter: *mut raw::RedisModuleCommandFilterCtx, name: &[u8
 
 /// A transaction is carried out: it may be one that deletes.
 pub(super) fn exec() {
+    if !AWAITED.load(Ordering::Relaxed) {
+        return;
+    }
     guarded((), || {
         // SAFETY: filters run on the main thread.
         let main = unsafe { MainThread::assume() };
