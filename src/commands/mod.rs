@@ -3,6 +3,7 @@
 pub mod args;
 pub mod cache;
 pub mod check;
+pub mod class;
 pub mod event;
 pub mod explain;
 #[cfg(test)]
