@@ -199,7 +199,7 @@ fn rules_are_for_those_who_may_change_them() {
     let info = format!("{:?}", client.run("COMMAND INFO tag.get"));
     let rights = match info.contains("@read") {
         true => "~* -@dangerous",
-        false => "~* -inval.check -inval.rule +inval.rule|list",
+        false => "~* -inval.check -inval.rule +inval.rule|list -inval.class +inval.class|list",
     };
     let mut bob = user(&server, "bob", rights);
     for line in [
@@ -209,11 +209,15 @@ fn rules_are_for_those_who_may_change_them() {
         "INVAL.RULE DEL all",
         "INVAL.RULE ENABLE all",
         "INVAL.RULE DISABLE all",
+        "INVAL.CLASS SET c MATCH c",
+        "INVAL.CLASS LOAD []",
+        "INVAL.CLASS DEL c",
         "INVAL.CHECK",
     ] {
         assert!(bob.error(line).starts_with("NOPERM "), "{line}");
     }
     assert_eq!(text(&client.run("INVAL.RULE DUMP")), dump);
+    assert_eq!(bob.run("INVAL.CLASS LIST"), Value::Array(vec![]));
     let Value::Array(rules) = bob.run("INVAL.RULE LIST") else { panic!() };
     assert_eq!((rules.len(), int(&bob.run("INVAL.EVENT own"), "deleted")), (2, 2));
 
@@ -224,7 +228,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 28] = [
+const COMMANDS: [(&str, i64, usize); 35] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
@@ -235,8 +239,8 @@ const COMMANDS: [(&str, i64, usize); 28] = [
     ("TAG.HELP", 1, 0),
     ("INVAL.EVENT", -2, 5),
     ("INVAL.PURGE", -3, 5),
-    ("INVAL.FETCH", -2, 2),
-    ("INVAL.FILL", -3, 6),
+    ("INVAL.FETCH", -2, 3),
+    ("INVAL.FILL", -3, 7),
     ("INVAL.JOBS", -1, 1),
     ("INVAL.EXPLAIN", -2, 1),
     ("INVAL.RULE|SET", 4, 2),
@@ -249,6 +253,13 @@ const COMMANDS: [(&str, i64, usize); 28] = [
     ("INVAL.RULE|ENABLE", -3, 1),
     ("INVAL.RULE|DISABLE", -3, 1),
     ("INVAL.RULE|HELP", 2, 0),
+    ("INVAL.CLASS|SET", -4, 2),
+    ("INVAL.CLASS|GET", 3, 1),
+    ("INVAL.CLASS|DEL", -3, 1),
+    ("INVAL.CLASS|LIST", 2, 0),
+    ("INVAL.CLASS|LOAD", -3, 2),
+    ("INVAL.CLASS|DUMP", 2, 0),
+    ("INVAL.CLASS|HELP", 2, 0),
     ("INVAL.STATS", -1, 1),
     ("INVAL.HEALTH", 1, 0),
     ("INVAL.CHECK", 1, 0),

@@ -98,7 +98,9 @@ fn all(client: &mut Client) -> String {
     for key in client.keys() {
         parts.push(format!("{key} {:?}", texts(&client.run(&format!("TAG.GET {key}")))));
     }
-    parts.push(text(&client.run("INVAL.RULE DUMP")));
+    for line in ["INVAL.RULE DUMP", "INVAL.CLASS DUMP"] {
+        parts.push(text(&client.run(line)));
+    }
     let mut stats = client.run("INVAL.STATS");
     let Value::Map(sections) = &mut stats else { panic!("{stats:?}") };
     let (_, Value::Map(totals)) = &mut sections[0] else { panic!("{sections:?}") };
@@ -115,7 +117,11 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     let lines = texts(&scene.client.run("INVAL.HELP"));
     let (mut answered, mut refused) = (vec![], 0);
     for usage in lines.iter().step_by(2) {
-        let words = if usage.starts_with("INVAL.RULE") { 2 } else { 1 };
+        let words = if ["INVAL.RULE", "INVAL.CLASS"].iter().any(|name| usage.starts_with(name)) {
+            2
+        } else {
+            1
+        };
         let name = usage.split(' ').take(words).collect::<Vec<_>>().join(" ");
         if scene.client.try_run(&name).is_ok() {
             answered.push(name);
@@ -128,9 +134,9 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     }
     assert_eq!(
         answered.join(", "),
-        "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
+        "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.CLASS LIST, INVAL.CLASS DUMP, INVAL.CLASS HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
     );
-    assert_eq!(refused, 18);
+    assert_eq!(refused, 22);
 }
 
 #[test]
@@ -142,6 +148,10 @@ INVAL.RULE  -> wrong number of arguments for 'inval.rule' command
 INVAL.NOPE x  -> unknown command 'INVAL.NOPE'..
 TAG.NOPE  -> unknown command 'TAG.NOPE'..
 INVAL.RULE NOPE x  -> unknown subcommand 'NOPE'. Try INVAL.RULE HELP.
+INVAL.CLASS  -> wrong number of arguments for 'inval.class' command
+INVAL.CLASS NOPE x  -> unknown subcommand 'NOPE'. Try INVAL.CLASS HELP.
+INVAL.CLASS SET c  -> wrong number of arguments for 'inval.class|set' command
+INVAL.CLASS LIST x  -> wrong number of arguments for 'inval.class|list' command
 TAG.GET a b  -> wrong number of arguments for 'tag.get' command
 TAG.CARD t1 t2  -> wrong number of arguments for 'tag.card' command
 INVAL.RULE SET r {} x  -> wrong number of arguments for 'inval.rule|set' command
@@ -162,8 +172,10 @@ INVAL.EVENT ''  -> empty event; give it at least one byte
 INVAL.EVENT kept SOFT 0  -> 0 milliseconds are no time to serve stale values; give 1 to 316224000000
 INVAL.EVENT kept SOFT  -> missing time to serve stale values; usage: INVAL.EVENT type ..
 INVAL.EVENT kept ASYNC SOFT 1  -> SOFT with ASYNC: nothing is deleted that could wait; usage: ..
-INVAL.FETCH a WAIT 3600001  -> WAIT 3600001 is not from 1 to 3600000; usage: INVAL.FETCH key [WAIT milliseconds]
-INVAL.FILL a v GRACE 5  -> GRACE without a time to live: give EX, PX, EXAT or PXAT; usage: ..
+INVAL.FETCH a WAIT 3600001  -> WAIT 3600001 is not from 1 to 3600000; usage: INVAL.FETCH key [CLASS class] [WAIT milliseconds]
+INVAL.FILL a v GRACE 5  -> GRACE for 'a', which lives for ever; give EX, PX, EXAT or PXAT, or a class with a TTL
+INVAL.FETCH a CLASS none  -> there is no class 'none'; INVAL.CLASS LIST shows them
+INVAL.FILL a v CLASS none  -> there is no class 'none'; INVAL.CLASS LIST shows them
 INVAL.RULE ADD r ON e KEYS 1 a SOFT 0  -> 0 milliseconds are no time to serve stale values; ..
 INVAL._FRESH 0 0 KEYS a  -> INVAL._FRESH is for replication alone; use INVAL.PURGE ... SOFT
 INVAL.PURGE GLOB * x  -> unexpected argument 'x'; usage: INVAL.PURGE <KEYS..

@@ -325,6 +325,7 @@ fn maps_are_flat_lists_in_the_old_protocol() {
     let (mut new, mut old) = (server.client(), server.resp2_client());
     new.set_all(&["a:1", "a:2"]);
     new.run("INVAL.RULE ADD r ON e KEYS 2 a:* b TAGS 1 t");
+    new.run("INVAL.CLASS SET c MATCH c TTL 5 EARLY 0.5");
     new.run("INVAL.EVENT e");
     new.set_all(&["a:1", "a:2"]);
     for line in [
@@ -333,6 +334,8 @@ fn maps_are_flat_lists_in_the_old_protocol() {
         "INVAL.EXPLAIN EVENT e",
         "INVAL.RULE GET r",
         "INVAL.RULE LIST",
+        "INVAL.CLASS GET c",
+        "INVAL.CLASS LIST",
         "INVAL.STATS",
         "INVAL.STATS totals",
     ] {
@@ -345,7 +348,7 @@ fn maps_are_flat_lists_in_the_old_protocol() {
     let reply = old.run("INVAL.EVENT e KEYS");
     let Value::Array(flat) = &reply else { panic!("{reply:?}") };
     let names: Vec<_> = flat.chunks(2).map(|pair| text(&pair[0])).collect();
-    assert_eq!(names.join(" "), "rules matched deleted absent warmed refused micros keys");
+    assert_eq!(names.join(" "), "rules matched deleted marked absent warmed refused micros keys");
     assert_eq!((int(&reply, "deleted"), texts(field(&reply, "keys")).len()), (2, 2));
     assert_eq!(
         (new.run("INVAL.RULE GET no"), old.run("INVAL.RULE GET no")),

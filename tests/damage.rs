@@ -117,6 +117,7 @@ fn a_snapshot_of_version_1_loads_for_ever() {
     let loaded = load(&fs::read(fixture).unwrap(), &[]).unwrap();
     let expected = [
         r#"{"rules":[{"name":"off","eventType":"e","cacheKeys":["b"],"priority":"medium","warmCache":false,"enabled":false},{"name":"r","eventType":"e","cacheKeys":["a:{id}"],"tags":["t"],"when":"exists id","priority":"medium","warmCache":true,"enabled":true}]}"#,
+        r#"{"classes":[]}"#,
         "0 a:1: t u",
         "0 h: t",
         "0 plain: ",
@@ -126,7 +127,7 @@ fn a_snapshot_of_version_1_loads_for_ever() {
         "3 tag other: 1 moved",
     ];
     let mut lines: Vec<&str> = loaded.iter().map(String::as_str).collect();
-    let list = lines.remove(1);
+    let list = lines.remove(2);
     assert_eq!(lines, expected);
     assert!(list.contains("off") && list.contains('r'), "{list}");
 }
@@ -135,12 +136,14 @@ fn a_snapshot_of_version_1_loads_for_ever() {
 const TAGS_OFF: &str = "EVAL \"for _,t in ipairs(redis.call('TAG.LIST')) do \
      for _,k in ipairs(redis.call('TAG.KEYS',t)) do redis.call('TAG.REM',k,t) end end\" 0";
 
-/// A server whose rules came from a file, started again without them, and emptied of rules and
-/// tags in the way that the README tells.
+/// A server whose rules and classes came from a file, started again without them, and emptied of
+/// all in the way that the README tells.
 fn emptied() -> Server {
     let dir = fresh_dir();
     let (rules, module) = (dir.join("rules.json"), module());
-    fs::write(&rules, r#"[{"name":"mine","eventType":"e","cacheKeys":["*"]}]"#).unwrap();
+    let mine = r#"{"rules":[{"name":"mine","eventType":"e","cacheKeys":["*"]}],
+        "classes":[{"name":"mine","match":["*"]}]}"#;
+    fs::write(&rules, mine).unwrap();
     let with_rules = ["rules", rules.to_str().unwrap()];
     let server = Server::start_in(&dir, &with_module(&module, &with_rules)).unwrap();
     fill(&mut server.client());
@@ -148,8 +151,9 @@ fn emptied() -> Server {
     let dir = server.leave();
     let server = Server::start_in(&dir, &with_module(&module, &[])).unwrap();
     let mut client = server.client();
-    assert_eq!(client.info("rules"), 3);
+    assert_eq!((client.info("rules"), client.info("classes")), (3, 2));
     client.run("INVAL.RULE LOAD '[]' REPLACE");
+    client.run("INVAL.CLASS LOAD '[]' REPLACE");
     for db in [0, 3] {
         client.run(&format!("SELECT {db}"));
         client.run(TAGS_OFF);

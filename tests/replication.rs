@@ -41,6 +41,7 @@ fn every_kind_of_full_sync_brings_the_whole_state() {
         client.run("REPLICAOF NO ONE");
         client.run("FLUSHALL");
         client.run("INVAL.RULE ADD mine ON mine KEYS 1 mine");
+        client.run("INVAL.CLASS SET mine MATCH mine");
         client.set_all(&["a:1", "plain", "mine"]);
         client.run("TAG.SET plain mine t");
         client.run("SELECT 3");
@@ -66,6 +67,7 @@ fn a_broken_link_is_mended_from_the_backlog() {
         client.run("TAG.SET k:1 t while:away");
         client.run("COPY k:1 copied REPLACE");
         client.run(&format!("INVAL.RULE ADD late{round} ON late TAGS 1 while:away WARM"));
+        client.run(&format!("INVAL.CLASS SET late{round} MATCH late:* TTL {round}"));
         client.run("INVAL.PURGE KEYS 1 k:2");
         if round == 3 {
             client.run("INVAL.EVENT late");
@@ -117,6 +119,7 @@ fn a_replica_that_becomes_primary_resolves_events_itself() {
     assert_same(&heir, &primary, "turned round");
     assert_eq!(info_text(&mut client, "sync_partial_ok"), "1");
     client.run("INVAL.RULE DEL r off");
+    client.run("INVAL.CLASS DEL a");
     client.run("COPY plain copied");
     client.run("TAG.SET copied t");
     assert_same(&heir, &primary, "after more");
@@ -196,7 +199,9 @@ fn whatever_moves_keys_moves_their_tags_on_replicas() {
 fn a_replicas_own_rule_files_do_not_count() {
     let rules = support::process::fresh_dir();
     let file = rules.join("mine.json");
-    std::fs::write(&file, r#"[{"name":"mine","eventType":"e","cacheKeys":["*"]}]"#).unwrap();
+    let mine = r#"{"rules":[{"name":"mine","eventType":"e","cacheKeys":["*"]}],
+        "classes":[{"name":"mine","match":["*"]}]}"#;
+    std::fs::write(&file, mine).unwrap();
     let args = ["rules", file.to_str().unwrap()];
     let primary = Server::start();
     let replica = replica_of(&primary, &args);
@@ -271,6 +276,9 @@ fn a_replica_answers_and_does_nothing_by_itself() {
         "INVAL.RULE LOAD '[]' REPLACE",
         "INVAL.RULE DEL r",
         "INVAL.RULE DISABLE r",
+        "INVAL.CLASS SET c MATCH c",
+        "INVAL.CLASS LOAD '[]' REPLACE",
+        "INVAL.CLASS DEL a",
         "TAG._CARRY a:1 t",
     ] {
         let error = reader.error(line);

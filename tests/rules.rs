@@ -183,7 +183,8 @@ fn each_file_hits_what_its_cases_say_and_nothing_else() {
 #[test]
 fn the_files_together_do_what_each_does_alone() {
     let found = fs::read_dir(rules_dir()).unwrap().map(|entry| entry.unwrap().file_name());
-    let found = found.map(|name| name.into_string().unwrap()).filter(|name| name != "README.md");
+    let found = found.map(|name| name.into_string().unwrap());
+    let found = found.filter(|name| !["README.md", "classes.json"].contains(&name.as_str()));
     assert_eq!(sorted(found), FILES.iter().map(|file| file.name).collect::<Vec<_>>());
     check_all(&server_with(&rules_dir()), FILES.iter().flat_map(|file| file.cases));
 }
@@ -267,12 +268,20 @@ fn the_page_on_rules_names_every_file_and_field_and_its_examples_load() {
         page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(!examples.is_empty());
     for example in examples {
-        client.call(&[b"INVAL.RULE", b"LOAD", example.as_bytes()]).unwrap();
+        let command: &[u8] =
+            if example.contains("\"classes\"") { b"INVAL.CLASS" } else { b"INVAL.RULE" };
+        client.call(&[command, b"LOAD", example.as_bytes()]).unwrap();
     }
     client.run(r#"INVAL.RULE SET r '{"eventType":"e","tags":["t"]}'"#);
+    client.run("INVAL.CLASS SET c MATCH c");
     let Value::Map(fields) = client.run("INVAL.RULE GET r") else { panic!("no map") };
-    let fields = fields.iter().map(|(name, _)| format!("| `{}` |", text(name)));
-    for wanted in fields.chain(FILES.iter().map(|file| format!("[{0}]({0})", file.name))) {
+    let Value::Map(of_class) = client.run("INVAL.CLASS GET c") else { panic!("no map") };
+    // Up to its description; what follows is counted.
+    let last = of_class.iter().position(|(name, _)| text(name) == "description").unwrap();
+    let fields = fields.iter().chain(&of_class[..=last]);
+    let fields = fields.map(|(name, _)| format!("| `{}` |", text(name)));
+    let files = FILES.iter().map(|file| file.name).chain(["classes.json"]);
+    for wanted in fields.chain(files.map(|file| format!("[{file}]({file})"))) {
         assert!(page.contains(&wanted), "rules/README.md lacks {wanted}");
     }
 }

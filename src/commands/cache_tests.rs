@@ -251,7 +251,7 @@ fn a_grace_time_keeps_a_value_beyond_its_time_to_live() {
     assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "w"]);
     assert!(world.shared.with(|state| !state.has_freshness()));
     for (line, error) in [
-        ("INVAL.FILL k v GRACE 1", "ERR GRACE without a time to live: give EX, PX, EXAT or PXAT;"),
+        ("INVAL.FILL k v GRACE 1", "ERR GRACE for 'k', which lives for ever; give EX, PX, EXAT or"),
         ("INVAL.FILL k v EX 1 GRACE 0", "ERR 0 milliseconds are no time to serve stale values;"),
         ("INVAL.PURGE KEYS 1 k SOFT 0", "ERR 0 milliseconds are no time to serve stale values;"),
         ("INVAL.PURGE KEYS 1 k SOFT 1 ASYNC", "ERR SOFT with ASYNC: nothing is deleted that"),
@@ -278,4 +278,66 @@ fn a_replica_follows() {
     assert_eq!(of(&world, b"c").map(|fresh| fresh.stale_from_ms), Some(7));
     assert_eq!((of(&world, b"b"), of(&world, b"nokey")), (None, None));
     assert_eq!(world.fake.replicated[0], "INVAL._FRESH 0 5 KEYS a nokey");
+}
+
+#[test]
+fn a_class_says_what_a_fill_does_not_and_counts() {
+    let mut world = World::default();
+    world.run("INVAL.CLASS SET feed MATCH feed:* TTL 100 JITTER 10 GRACE 3000").unwrap();
+    world.run("INVAL.CLASS SET other MATCH o:*").unwrap();
+    let now = 1_700_000_000_000_u64;
+    world.fake.random = u64::MAX;
+    for (line, until, fresh_until) in [
+        ("INVAL.FILL feed:1 v", Some(now + 90_000 + 3000), Some(now + 90_000)),
+        ("INVAL.FILL feed:1 v EX 7", Some(now + 7000 + 3000), Some(now + 7000)),
+        ("INVAL.FILL feed:1 v GRACE 1", Some(now + 90_000 + 1), Some(now + 90_000)),
+        ("INVAL.FILL feed:1 v CLASS other", None, None),
+        ("INVAL.FILL x v CLASS feed", Some(now + 93_000), Some(now + 90_000)),
+        ("INVAL.FILL o:1 v", None, None),
+        ("INVAL.FILL x v", None, None),
+    ] {
+        world.run(line).unwrap();
+        let key = line.split(' ').nth(1).unwrap().as_bytes();
+        let fresh = world.shared.with(|state| state.freshness_of(Db(0), key));
+        assert_eq!(world.fake.until, until, "{line}");
+        assert_eq!(fresh.map(|fresh| fresh.stale_from_ms), fresh_until, "{line}");
+    }
+    world.run("INVAL.FETCH feed:1").unwrap();
+    world.run("INVAL.FETCH feed:2").unwrap();
+    world.run("INVAL.FETCH feed:2").unwrap();
+    world.run("INVAL.PURGE KEYS 1 feed:1 SOFT 5").unwrap();
+    world.run("INVAL.FETCH feed:1").unwrap();
+    world.run("INVAL.FETCH o:1 CLASS feed").unwrap();
+    world.run("INVAL.FILL feed:2 v TOKEN 0123456789abcdef").unwrap();
+    let reply = world.run("INVAL.CLASS GET feed").unwrap();
+    let counts =
+        ["hits", "misses", "stale", "busy", "fills", "refused"].map(|name| reply.int(name));
+    assert_eq!(counts, [2, 1, 1, 1, 4, 1]);
+    assert_eq!(world.run("INVAL.CLASS GET other").unwrap().int("fills"), 2);
+}
+
+#[test]
+fn the_slower_and_the_nearer_the_end_the_sooner_one_refreshes_early() {
+    let mut world = World::default();
+    world.run("INVAL.CLASS SET all MATCH * TTL 10 EARLY 1").unwrap();
+    let token = words(world.run("INVAL.FETCH k"))[1].clone();
+    // It took a second to compute.
+    world.fake.micros.set(world.fake.micros.get() + 1_000_000);
+    world.run(&format!("INVAL.FILL k v TOKEN {token}")).unwrap();
+    // With this number e^-1 of the readers are chosen a second before the end.
+    world.fake.random = (u64::MAX as f64 * 0.36) as u64;
+    world.fake.now_ms = 8900;
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "v"]);
+    world.fake.now_ms = 9000;
+    let chosen = words(world.run("INVAL.FETCH k"));
+    assert_eq!((chosen.len(), &*chosen[0]), (3, "stale"));
+    // One is enough, and replicas refresh nothing.
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "v"]);
+    world.fake.may_not_write = true;
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "v"]);
+    // A value that no token was taken for took no time that is known: nothing is early.
+    world.fake.may_not_write = false;
+    world.run("INVAL.FILL k v").unwrap();
+    world.fake.random = 0;
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "v"]);
 }

@@ -41,6 +41,8 @@ pub struct Fake {
     /// The time to live that was set last.
     pub until: Option<u64>,
     pub randoms: u64,
+    /// What chance is.
+    pub random: u64,
     pub hears_overwrites: bool,
     /// What the clock says beside 1,700,000,000,000.
     pub now_ms: u64,
@@ -203,6 +205,10 @@ impl Keyspace for Port<'_> {
     fn new_token(&mut self) -> u64 {
         self.fake.randoms += 1;
         self.fake.randoms
+    }
+
+    fn random(&mut self) -> u64 {
+        self.fake.random
     }
 
     fn token_ttl_ms(&self) -> u64 {

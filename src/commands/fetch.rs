@@ -2,8 +2,12 @@
 
 use super::args::Args;
 use super::reply::Reply;
+use crate::domain::State;
+use crate::domain::class::is_refresh_due;
+use crate::domain::class_table::ClassId;
 use crate::domain::error::{Error, Result};
-use crate::domain::name::OWN_PREFIX;
+use crate::domain::freshness::Freshness;
+use crate::domain::name::{Db, OWN_PREFIX};
 use crate::domain::tokens::{Asked, Token};
 use crate::domain::waiting::Wake;
 use crate::server::Server;
@@ -12,11 +16,21 @@ use crate::server::Server;
 const WAIT_MAX_MS: u64 = 3_600_000;
 
 /// # Format
-/// `INVAL.FETCH key [WAIT milliseconds]`
+/// `INVAL.FETCH key [CLASS class] [WAIT milliseconds]`
 #[derive(Debug)]
 pub struct Fetch<'a> {
     key: &'a [u8],
+    class: Option<&'a str>,
     wait_ms: Option<u64>,
+}
+
+/// What is known of a key that is read.
+struct Known {
+    class: Option<ClassId>,
+    /// The factor of early refresh.
+    early: Option<f64>,
+    fresh: Option<Freshness>,
+    is_doomed: bool,
 }
 
 impl<'a> Fetch<'a> {
@@ -25,8 +39,7 @@ impl<'a> Fetch<'a> {
     /// # Errors
     /// Arguments that do not fit, or a key of the module.
     pub fn parse(args: &mut Args<'a>) -> Result<Self> {
-        let key = cache_key(args)?;
-        let mut fetch = Self { key, wait_ms: None };
+        let mut fetch = Self { key: cache_key(args)?, class: None, wait_ms: None };
         while !args.is_done() {
             if fetch.wait_ms.is_none() && args.keyword("WAIT") {
                 let ms = args.number("time to wait")?;
@@ -34,6 +47,8 @@ impl<'a> Fetch<'a> {
                     return Err(args.usage(format!("WAIT {ms} is not from 1 to {WAIT_MAX_MS}")));
                 }
                 fetch.wait_ms = Some(ms);
+            } else if fetch.class.is_none() && args.keyword("CLASS") {
+                fetch.class = Some(args.text("class")?);
             } else {
                 args.finish()?;
             }
@@ -42,16 +57,16 @@ impl<'a> Fetch<'a> {
     }
 
     /// `hit` and the value; `stale`, the value and for the first reader the token to refresh it;
-    /// `miss` and the token to fill with; `busy` while somebody else has
-    /// it, at once or after the time to wait. Where nothing can be filled (a replica), `miss`
-    /// comes alone.
+    /// `miss` and the token to fill with; `busy` while somebody else has it, at once or after
+    /// the time to wait. Where nothing can be filled (a replica), `miss` comes alone.
     ///
     /// # Errors
-    /// The key holds no string.
+    /// The key holds no string, or there is no such class.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
-        if let Some(reply) = self.look(server)? {
-            return Ok(reply);
-        }
+        let class = match self.look(server)? {
+            Ok(reply) => return Ok(reply),
+            Err(class) => class,
+        };
         let (db, key) = (server.redis().db(), self.key);
         if let Some(ms) = self.wait_ms
             && server.state(|state| state.tokens.waiting.has_room())
@@ -63,43 +78,59 @@ impl<'a> Fetch<'a> {
             });
             return Ok(Reply::Later);
         }
-        Ok(busy(server))
+        Ok(busy(server, class))
     }
 
-    /// The reply; `None` while somebody else is about to fill.
-    fn look(&self, server: &mut Server) -> Result<Option<Reply>> {
+    /// The reply; or the class of the key while somebody else is about to fill.
+    fn look(&self, server: &mut Server) -> Result<std::result::Result<Reply, Option<ClassId>>> {
         let (db, key) = (server.redis().db(), self.key);
         let value = server.redis().get(key).map_err(|why| Error::Refused { what: "GET", why })?;
         // Reading may have deleted the key: what is known of it is asked for afterwards.
-        let (is_doomed, fresh) =
-            server.state(|state| (state.job_of(db, key).is_some(), state.freshness_of(db, key)));
-        if let Some(value) = value.filter(|_| !is_doomed) {
-            if fresh.is_some_and(|fresh| fresh.is_stale(server.redis().now_ms())) {
-                return Ok(Some(self.stale(value, server)));
-            }
-            server.state(|state| state.stats.fetch_hits += 1);
-            return Ok(Some(Reply::Array(vec![Reply::text("hit"), Reply::Bulk(value)])));
+        let known = server.state(|state| self.known(state, db))?;
+        if let Some(value) = value.filter(|_| !known.is_doomed) {
+            return Ok(Ok(self.found(value, &known, server)));
         }
         if !server.redis().may_write() {
-            server.state(|state| state.stats.fetch_misses += 1);
-            return Ok(Some(Reply::Array(vec![Reply::text("miss")])));
+            return Ok(Ok(miss(server, known.class, None)));
         }
         Ok(match self.ask(server) {
-            Asked::Given(token) => Some(miss(server, token)),
-            Asked::Busy => None,
+            Asked::Given(token) => Ok(miss(server, known.class, Some(token))),
+            Asked::Busy => Err(known.class),
         })
     }
 
-    /// A value that is stale, and for the first who reads it the token to refresh it.
-    fn stale(&self, value: Vec<u8>, server: &mut Server) -> Reply {
-        server.state(|state| state.stats.fetch_stale += 1);
-        let mut items = vec![Reply::text("stale"), Reply::Bulk(value)];
-        if server.redis().may_write()
-            && let Asked::Given(token) = self.ask(server)
-        {
-            items.push(shown(token));
-        }
-        Reply::Array(items)
+    fn known(&self, state: &mut State, db: Db) -> Result<Known> {
+        let class = class_of(state, self.key, self.class)?;
+        let early = class.and_then(|id| state.classes.class(id)?.early);
+        let fresh = state.freshness_of(db, self.key);
+        Ok(Known { class, early, fresh, is_doomed: state.job_of(db, self.key).is_some() })
+    }
+
+    /// There is a value: `hit`, or `stale`. For one whose time is nearly up, one reader in good
+    /// time is told that it is.
+    fn found(&self, value: Vec<u8>, known: &Known, server: &mut Server) -> Reply {
+        let now_ms = known.fresh.map_or(0, |_| server.redis().now_ms());
+        let is_stale = known.fresh.is_some_and(|fresh| fresh.is_stale(now_ms));
+        let is_early = !is_stale && is_refresh_early(known, now_ms, server);
+        let token = match (is_stale || is_early) && server.redis().may_write() {
+            true => match self.ask(server) {
+                Asked::Given(token) => Some(token),
+                Asked::Busy => None,
+            },
+            false => None,
+        };
+        let is_stale = is_stale || token.is_some();
+        server.state(|state| {
+            state.stats.fetch_hits += u64::from(!is_stale);
+            state.stats.fetch_stale += u64::from(is_stale);
+            state.classes.count(known.class, |of| {
+                of.hits += u64::from(!is_stale);
+                of.stale += u64::from(is_stale);
+            });
+        });
+        let word = Reply::text(if is_stale { "stale" } else { "hit" });
+        let items = [word, Reply::Bulk(value)].into_iter();
+        Reply::Array(items.chain(token.map(shown)).collect())
     }
 
     fn ask(&self, server: &mut Server) -> Asked {
@@ -114,17 +145,23 @@ impl<'a> Fetch<'a> {
     fn told(&self, wake: Wake, server: &mut Server) -> Result<Reply> {
         let db = server.redis().db();
         let now_ms = server.redis().monotonic_micros() / 1000;
+        // The class may be gone meanwhile: then nothing is counted for it.
+        let class = |state: &mut State| class_of(state, self.key, self.class).unwrap_or_default();
         match wake {
-            Wake::TimeUp => Ok(busy(server)),
+            Wake::TimeUp => {
+                let class = server.state(class);
+                Ok(busy(server, class))
+            }
             Wake::Inherit(token)
                 if server.state(|state| state.tokens.holds(db, self.key, token, now_ms)) =>
             {
-                Ok(miss(server, token))
+                let class = server.state(class);
+                Ok(miss(server, class, Some(token)))
             }
             // The token was void before the reader heard of it, or there is a value.
             Wake::Inherit(_) | Wake::Look => match self.look(server)? {
-                Some(reply) => Ok(reply),
-                None => Ok(busy(server)),
+                Ok(reply) => Ok(reply),
+                Err(class) => Ok(busy(server, class)),
             },
         }
     }
@@ -139,18 +176,48 @@ pub fn told(words: &[&[u8]], wake: Wake, server: &mut Server) -> Result<Reply> {
     Fetch::parse(&mut Args::new(arguments, &"INVAL.FETCH"))?.told(wake, server)
 }
 
-fn miss(server: &mut Server, token: Token) -> Reply {
-    server.state(|state| state.stats.fetch_misses += 1);
-    Reply::Array(vec![Reply::text("miss"), shown(token)])
+/// The class of a key: the one that is named, or the one that its name belongs to.
+///
+/// # Errors
+/// There is none of that name.
+pub(super) fn class_of(
+    state: &mut State,
+    key: &[u8],
+    name: Option<&str>,
+) -> Result<Option<ClassId>> {
+    match name {
+        None => Ok(state.classes.of(key)),
+        Some(name) => {
+            let found = state.classes.find(name).map(Some);
+            found.ok_or_else(|| Error::NoSuchClass { class: name.to_owned() })
+        }
+    }
+}
+
+fn is_refresh_early(known: &Known, now_ms: u64, server: &mut Server) -> bool {
+    let (Some(beta), Some(fresh)) = (known.early, known.fresh) else { return false };
+    let random = server.redis().random();
+    is_refresh_due(beta, fresh.computed_ms, now_ms, fresh.stale_from_ms, random)
+}
+
+fn miss(server: &mut Server, class: Option<ClassId>, token: Option<Token>) -> Reply {
+    server.state(|state| {
+        state.stats.fetch_misses += 1;
+        state.classes.count(class, |of| of.misses += 1);
+    });
+    Reply::Array([Reply::text("miss")].into_iter().chain(token.map(shown)).collect())
+}
+
+fn busy(server: &mut Server, class: Option<ClassId>) -> Reply {
+    server.state(|state| {
+        state.stats.fetch_busy += 1;
+        state.classes.count(class, |of| of.busy += 1);
+    });
+    Reply::Array(vec![Reply::text("busy")])
 }
 
 fn shown(Token(token): Token) -> Reply {
     Reply::bulk(format!("{token:016x}"))
-}
-
-fn busy(server: &mut Server) -> Reply {
-    server.state(|state| state.stats.fetch_busy += 1);
-    Reply::Array(vec![Reply::text("busy")])
 }
 
 /// A key that values may be cached under.

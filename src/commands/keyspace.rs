@@ -50,6 +50,9 @@ pub trait Keyspace {
     /// not there are heard, too.
     fn new_token(&mut self) -> u64;
 
+    /// Any number, each as likely; nothing secret depends on it.
+    fn random(&mut self) -> u64;
+
     /// Milliseconds that a fill token lives.
     fn token_ttl_ms(&self) -> u64;
 

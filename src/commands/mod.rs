@@ -4,6 +4,7 @@ pub mod args;
 #[cfg(test)]
 mod cache_tests;
 pub mod check;
+pub mod class;
 pub mod event;
 pub mod explain;
 #[cfg(test)]

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::args::Args;
+use super::class;
 use super::reply::Reply;
 use crate::domain::State;
+use crate::domain::class::Class;
+use crate::domain::class_table::Counts;
 use crate::domain::error::Result;
 use crate::domain::stats::{Row, Times};
 use crate::server::Server;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 4] = ["totals", "index", "rules", "events"];
+const SECTIONS: [&str; 5] = ["totals", "index", "rules", "events", "classes"];
 
 /// # Format
 /// `INVAL.STATS [section ...] | RESET`
@@ -49,7 +52,10 @@ impl Stats {
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let wanted = match self {
             Self::Reset => {
-                server.state(|state| state.stats.reset());
+                server.state(|state| {
+                    state.stats.reset();
+                    state.classes.reset_counts();
+                });
                 return Ok(Reply::OK);
             }
             Self::Show(wanted) => wanted,
@@ -61,6 +67,7 @@ impl Stats {
                     "totals" => totals(state),
                     "index" => index(state, deferred),
                     "rules" => rows(&state.stats.rules),
+                    "classes" => classes(state),
                     _ => rows(&state.stats.per_event),
                 };
                 (section.as_bytes().to_vec(), reply)
@@ -94,6 +101,7 @@ fn index(state: &State, deferred: u64) -> Reply {
         ("tags", Reply::count(tags)),
         ("tagged", Reply::count(edges)),
         ("rules", Reply::count(state.rules.len())),
+        ("classes", Reply::count(state.classes.len())),
         ("standing_patterns", Reply::count(standing.patterns)),
         ("standing_building", Reply::count(standing.building)),
         ("standing_too_broad", Reply::count(standing.broad)),
@@ -104,6 +112,13 @@ fn index(state: &State, deferred: u64) -> Reply {
         ("dead_names", Reply::count(state.stats.dead_names)),
         ("changes_deferred", Reply::count(deferred)),
     ])
+}
+
+fn classes(state: &State) -> Reply {
+    let row = |(class, counts): (&Class, &Counts)| {
+        (class.name.clone().into_bytes(), Reply::map(class::counts(counts)))
+    };
+    Reply::Map(state.classes.iter().map(row).collect())
 }
 
 fn rows(rows: &BTreeMap<String, Row>) -> Reply {

@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_tree_and_a_summary() {
-        for spec in crate::commands::table::TABLE {
+        for spec in crate::commands::table::all() {
             let args = parse(spec.syntax);
             assert_eq!(args.is_empty(), spec.syntax.is_empty(), "{}", spec.usage());
             assert!(spec.summary.ends_with('.') && spec.usage().is_ascii(), "{}", spec.usage());

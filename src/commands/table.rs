@@ -1,5 +1,7 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
+mod definitions;
+
 use super::args::Args;
 use super::check;
 use super::event::Event;
@@ -10,7 +12,6 @@ use super::health;
 use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
 use super::reply::Reply;
-use super::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
 use super::soft::Follow;
 use super::stats::Stats;
 use super::tags::{CardTag, CarryTags, Edit, EditTags, GetTags, KeysOfTags, ListTags};
@@ -23,7 +24,7 @@ pub fn find(words: &[&[u8]]) -> Option<(&'static Spec, usize)> {
     let is = |at: usize, name: &str| {
         words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
     };
-    TABLE.iter().filter(|spec| is(0, spec.name)).find_map(|spec| match spec.sub {
+    all().filter(|spec| is(0, spec.name)).find_map(|spec| match spec.sub {
         None => Some((spec, 1)),
         Some(sub) => is(1, sub).then_some((spec, 2)),
     })
@@ -31,11 +32,14 @@ pub fn find(words: &[&[u8]]) -> Option<(&'static Spec, usize)> {
 
 const TAG_WRITE: &str = "keyspace write fast";
 const TAG_READ: &str = "keyspace read";
-const RULE_WRITE: &str = "admin dangerous write";
-const RULE_READ: &str = "read";
 
-/// All commands. Containers come before their subcommands' first use of the name.
-pub static TABLE: &[Spec] = &[
+/// All commands.
+pub fn all() -> impl Iterator<Item = &'static Spec> {
+    [KEYS, definitions::RULES, definitions::CLASSES, REPORTS].into_iter().flatten()
+}
+
+/// The commands on keys and tags.
+static KEYS: &[Spec] = &[
     Spec {
         name: "TAG.SET",
         sub: None,
@@ -160,7 +164,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.FETCH",
         sub: None,
-        syntax: "key [WAIT milliseconds]",
+        syntax: "key [CLASS class] [WAIT milliseconds]",
         summary: "Reads a string: hit and the value; stale, the value and the token to refresh it; miss and the token to fill with; or busy while another client has it. With WAIT that client's value is waited for.",
         complexity: "O(1)",
         flags: "readonly blocking",
@@ -171,8 +175,8 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.FILL",
         sub: None,
-        syntax: "key value [TOKEN token] [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds] [GRACE milliseconds] [TAGS n tag [tag ...]]",
-        summary: "Stores value, time to live and tags in one step; refused when the key or a tag was invalidated since the token was given.",
+        syntax: "key value [TOKEN token] [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds] [CLASS class] [GRACE milliseconds] [TAGS n tag [tag ...]]",
+        summary: "Stores value, time to live (given, or of its class) and tags in one step; refused when the key or a tag was invalidated since the token was given.",
         complexity: "O(T) where T is the number of tags the key has and gets.",
         flags: "write deny-oom fast",
         categories: "keyspace write",
@@ -223,116 +227,10 @@ pub static TABLE: &[Spec] = &[
         key: KeyUse::None,
         run: |args, server| Explain::parse(args)?.run(server),
     },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("SET"),
-        syntax: "name json",
-        summary: "Sets a rule from its JSON document, in place of the one with its name.",
-        complexity: "O(L) where L is the length of the document.",
-        flags: "write deny-oom",
-        categories: RULE_WRITE,
-        key: KeyUse::None,
-        run: |args, server| SetRule::parse_set(args)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("ADD"),
-        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [WHEN condition] [PRIORITY priority] [WARM] [SOFT milliseconds] [DESC text]",
-        summary: "Adds a rule without writing JSON.",
-        complexity: "O(L) where L is the length of the arguments.",
-        flags: "write deny-oom",
-        categories: RULE_WRITE,
-        key: KeyUse::None,
-        run: |args, server| SetRule::parse_add(args)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("GET"),
-        syntax: "name",
-        summary: "The document of a rule, field by field.",
-        complexity: "O(L) where L is the length of the document.",
-        flags: "readonly",
-        categories: RULE_READ,
-        key: KeyUse::None,
-        run: |args, server| GetRule::parse(args)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("DEL"),
-        syntax: "name [name ...]",
-        summary: "Deletes rules; replies with the number deleted.",
-        complexity: "O(N) where N is the number of names.",
-        flags: "write",
-        categories: RULE_WRITE,
-        key: KeyUse::None,
-        run: |args, server| DelRules::parse(args)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("LIST"),
-        syntax: "[event]",
-        summary: "All rules, or those of an event in order of work.",
-        complexity: "O(N) where N is the number of rules.",
-        flags: "readonly",
-        categories: RULE_READ,
-        key: KeyUse::None,
-        run: |args, server| ListRules::parse(args)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("LOAD"),
-        syntax: "json [REPLACE]",
-        summary: "Checks a document of rules whole, then swaps it in, beside the others or in place of all; or names every error and changes nothing.",
-        complexity: "O(L) where L is the length of the document.",
-        flags: "write deny-oom",
-        categories: RULE_WRITE,
-        key: KeyUse::None,
-        run: |args, server| LoadRules::parse(args)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("DUMP"),
-        syntax: "",
-        summary: "All rules as one JSON document that LOAD reads.",
-        complexity: "O(L) where L is the length of the document.",
-        flags: "readonly",
-        categories: RULE_READ,
-        key: KeyUse::None,
-        run: rule::dump,
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("ENABLE"),
-        syntax: "name [name ...]",
-        summary: "Switches rules on; replies with the number that changed.",
-        complexity: "O(N) where N is the number of names.",
-        flags: "write",
-        categories: RULE_WRITE,
-        key: KeyUse::None,
-        run: |args, server| SwitchRules::parse(args, true)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("DISABLE"),
-        syntax: "name [name ...]",
-        summary: "Switches rules off; replies with the number that changed.",
-        complexity: "O(N) where N is the number of names.",
-        flags: "write",
-        categories: RULE_WRITE,
-        key: KeyUse::None,
-        run: |args, server| SwitchRules::parse(args, false)?.run(server),
-    },
-    Spec {
-        name: "INVAL.RULE",
-        sub: Some("HELP"),
-        syntax: "",
-        summary: "This list.",
-        complexity: "O(1)",
-        flags: "readonly fast allow-stale",
-        categories: "",
-        key: KeyUse::None,
-        run: |args, _| help(args, |spec| spec.name == "INVAL.RULE"),
-    },
+];
+
+/// The commands that tell what the module does.
+static REPORTS: &[Spec] = &[
     Spec {
         name: "INVAL.STATS",
         sub: None,
@@ -381,8 +279,7 @@ pub static TABLE: &[Spec] = &[
 
 fn help(args: &mut Args, wanted: fn(&Spec) -> bool) -> Result<Reply> {
     args.finish()?;
-    let lines = TABLE
-        .iter()
+    let lines = all()
         .filter(|spec| wanted(spec) && !spec.is_internal())
         .flat_map(|spec| [Reply::text(spec.usage()), Reply::text(format!("    {}", spec.summary))]);
     Ok(Reply::Array(lines.collect()))

@@ -15,6 +15,7 @@ use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::Hir;
 
+use super::glob::Glob;
 use super::pattern::Pattern;
 
 /// Most memory of the states that are kept, in bytes. 20 patterns of rules need 20 thousand.
@@ -48,6 +49,11 @@ impl Automaton {
     pub(super) fn build<'p>(patterns: impl Iterator<Item = &'p Pattern>) -> Option<Self> {
         let hirs: Option<Vec<Hir>> = patterns.map(Pattern::whole).collect();
         Self::within(&hirs?, CACHE_BYTES)
+    }
+
+    /// The same for globs, of which each can be in it.
+    pub(super) fn of_globs<'g>(globs: impl Iterator<Item = &'g Glob>) -> Option<Self> {
+        Self::within(&globs.map(Glob::to_hir).collect::<Vec<_>>(), CACHE_BYTES)
     }
 
     fn within(hirs: &[Hir], cache_bytes: usize) -> Option<Self> {

@@ -4,6 +4,8 @@
 
 mod message;
 
+use super::document::Kind;
+
 /// What the domain and the commands give back.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -56,15 +58,15 @@ pub enum Error {
     /// A placeholder whose value is no name.
     FieldNotScalar { template: String, field: String, found: &'static str },
 
-    // Rules.
+    // Rules and classes.
     /// A document beyond its limit.
-    DocumentTooLarge { bytes: usize, limit: usize },
-    /// A document that holds no rules.
-    DocumentNotRules { found: &'static str },
-    /// A document that is not one rule.
-    DocumentNotRule { found: &'static str },
-    /// A field of a rule is unknown or of the wrong type.
-    RuleField { why: String },
+    DocumentTooLarge { kind: Kind, bytes: usize, limit: usize },
+    /// A document that holds no definitions.
+    DocumentNotMany { kind: Kind, found: &'static str },
+    /// A document that is not one definition.
+    DocumentNotOne { kind: Kind, found: &'static str },
+    /// A field is unknown or of the wrong type.
+    BadField { kind: Kind, why: String },
     /// A rule without an event.
     MissingEventType,
     /// A rule without targets.
@@ -75,20 +77,34 @@ pub enum Error {
     BadSoft { ms: u64, limit: u64 },
     /// A condition that does not parse.
     ConditionSyntax { condition: String, at: usize, found: String, expected: String },
-    /// The document and the command name different rules.
-    RuleNameDiffers { given: String, written: String },
-    /// Two rules of one name in one document.
-    DuplicateRule { at: usize, rule: String },
+    /// The document and the command say different names.
+    NameDiffers { kind: Kind, given: String, written: String },
+    /// One name twice in one document.
+    Duplicate { kind: Kind, at: usize, name: String },
     /// A rule of that name exists.
     RuleExists { rule: String },
     /// No rule of that name.
     NoSuchRule { rule: String },
     /// Rules whose patterns compile to too much.
     RulesTooLarge { limit: usize },
+    /// A class that no key can belong to.
+    NoGlobs,
+    /// A number of a class out of its range.
+    BadFigure { what: &'static str, found: String, unit: &'static str, range: (u64, u64) },
+    /// A factor of early refresh out of its range.
+    BadEarly { found: String, limit: u32 },
+    /// A class that is not there.
+    NoSuchClass { class: String },
+    /// A grace time for a value that lives for ever.
+    GraceWithoutEnd { key: Vec<u8> },
+    /// Classes whose documents are too long together.
+    ClassesTooLarge { limit: usize },
+    /// Something in a class.
+    InClass { class: String, error: Box<Error> },
     /// Something in a rule.
     InRule { rule: String, error: Box<Error> },
-    /// Something in the rule at a position of a document.
-    AtIndex { at: usize, error: Box<Error> },
+    /// Something in the definition at a position of a document.
+    AtIndex { kind: Kind, at: usize, error: Box<Error> },
     /// Everything wrong with a document.
     Many { errors: Vec<Error> },
     /// Something in a fence.

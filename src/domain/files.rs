@@ -1,6 +1,9 @@
-//! Rules from files, and what a load of data leaves of them.
+//! Rules and classes from files, and what a load of data leaves of them.
 
 use super::State;
+use super::class::Class;
+use super::class_document;
+use super::class_table::ClassTable;
 use super::key_table::TOGETHER;
 use super::name::Db;
 use super::rule::Rule;
@@ -10,19 +13,23 @@ use super::snapshot::{self, Snapshot};
 use super::travel::Travel;
 
 impl State {
-    /// Takes the rules of files in.
-    pub fn set_file_rules(&mut self, rules: Vec<Rule>) {
-        let digested = rules.into_iter().map(|rule| {
-            let digest = snapshot::digest(&rule);
+    /// Takes the rules and classes of files in.
+    pub fn set_files(&mut self, rules: Vec<Rule>, classes: Vec<Class>) {
+        let rules = rules.into_iter().map(|rule| {
+            let digest = snapshot::digest(&rule_document::to_json(std::iter::once(&rule)));
             (rule, digest)
         });
-        self.file_rules = digested.collect();
+        let classes = classes.into_iter().map(|class| {
+            let digest = snapshot::digest(&class_document::to_json(std::iter::once(&class)));
+            (class, digest)
+        });
+        (self.file_rules, self.file_classes) = (rules.collect(), classes.collect());
         self.merge_files();
     }
 
-    /// The data is about to be loaded: what was known of rules is forgotten, except what files
-    /// say, which holds until a snapshot or a command says otherwise. From a primary comes
-    /// everything, so files say nothing.
+    /// The data is about to be loaded: what was known of rules and classes is forgotten, except
+    /// what files say, which holds until a snapshot or a command says otherwise. From a primary
+    /// comes everything, so files say nothing.
     pub fn begin_load(&mut self, from_primary: bool) {
         self.travel = Travel::default();
         self.forget_jobs();
@@ -30,6 +37,8 @@ impl State {
         self.loads_from_primary = from_primary;
         self.rules = RuleTable::default();
         self.files.clear();
+        self.classes = ClassTable::default();
+        self.class_files.clear();
         if !from_primary {
             self.merge_files();
         }
@@ -37,9 +46,9 @@ impl State {
         self.settle_rules();
     }
 
-    /// Takes a snapshot in, after its keys. With `files_count`, a rule whose file has changed
-    /// since the snapshot is taken from the file; one whose file is the same is left as it was
-    /// in the snapshot: changed, switched off or deleted.
+    /// Takes a snapshot in, after its keys. With `files_count`, a rule or class whose file has
+    /// changed since the snapshot is taken from the file; one whose file is the same is left as
+    /// it was in the snapshot: changed, switched off or deleted.
     pub fn restore(&mut self, snapshot: Snapshot, files_count: bool) {
         self.settle();
         snapshot.for_each_part(|db, part| {
@@ -67,6 +76,8 @@ impl State {
         self.rules = RuleTable::default();
         snapshot.rules.into_iter().for_each(|rule| self.rules.set(rule));
         self.files = snapshot.files;
+        self.classes.replace(snapshot.classes);
+        self.class_files = snapshot.class_files;
         if files_count && !self.loads_from_primary {
             self.merge_files();
         }
@@ -86,7 +97,8 @@ impl State {
         std::mem::take(&mut self.unsure)
     }
 
-    /// Takes over the rules whose files have changed since `files` was written.
+    /// Takes over the rules and classes whose files have changed since `files` and `class_files`
+    /// were written.
     pub fn merge_files(&mut self) {
         let seen = std::mem::take(&mut self.files);
         for (rule, digest) in &self.file_rules {
@@ -95,6 +107,13 @@ impl State {
             }
             self.files.insert(rule.name.clone(), *digest);
         }
+        let seen = std::mem::take(&mut self.class_files);
+        for (class, digest) in &self.file_classes {
+            if seen.get(&class.name) != Some(digest) {
+                self.classes.set(class.clone());
+            }
+            self.class_files.insert(class.name.clone(), *digest);
+        }
     }
 
     /// All rules as a document that `INVAL.RULE LOAD` reads, with what was read from files.
@@ -102,10 +121,31 @@ impl State {
         rule_document::to_json_with_files(self.rules.iter(), &self.files)
     }
 
+    /// All classes as documents that `INVAL.CLASS LOAD` reads one after the other, the last with
+    /// what was read from files. None when there is nothing to save.
+    pub fn class_documents(&self) -> Vec<String> {
+        if !self.has_classes_to_save() {
+            return vec![];
+        }
+        let parts = self.classes.parts();
+        let last = parts.len() - 1;
+        let document = |(at, part): (usize, Vec<&Class>)| match at == last {
+            true => class_document::to_json_with_files(part.into_iter(), &self.class_files),
+            false => class_document::to_json(part.into_iter()),
+        };
+        parts.into_iter().enumerate().map(document).collect()
+    }
+
+    /// Whether a snapshot without the classes would lose something.
+    pub fn has_classes_to_save(&self) -> bool {
+        !self.classes.is_empty() || !self.class_files.is_empty()
+    }
+
     /// Whether a snapshot without the state would lose something.
     pub fn has_anything_to_save(&self) -> bool {
         !self.rules.is_empty()
             || !self.files.is_empty()
+            || self.has_classes_to_save()
             || !self.jobs.is_empty()
             || self.has_freshness()
             || self.sizes().2 > 0
@@ -116,21 +156,44 @@ impl State {
 mod tests {
     use super::*;
 
+    fn rule(name: &str, tag: &str) -> Rule {
+        let json = format!(r#"{{"eventType":"e","tags":["{tag}"]}}"#);
+        rule_document::parse_one(json.as_bytes(), Some(name)).unwrap()
+    }
+
+    fn class(name: &str, glob: &str) -> Class {
+        let json = format!(r#"{{"match":["{glob}"]}}"#);
+        class_document::parse_one(json.as_bytes(), name).unwrap()
+    }
+
+    /// Names with a number each: rules with such tags, and classes with such globs.
+    fn files(state: &mut State, of: &[(&str, &str)]) {
+        let rules = of.iter().map(|(name, tag)| rule(name, tag)).collect();
+        let classes = of.iter().map(|(name, glob)| class(name, glob)).collect();
+        state.set_files(rules, classes);
+    }
+
+    /// The rules, which the classes are like.
+    fn shown(state: &State) -> String {
+        let text = |rule: &Rule| format!("{}:{}", rule.name, rule.targets[0].template.source());
+        let rules = state.rules.iter().map(text).collect::<Vec<_>>().join(" ");
+        let text =
+            |class: &Class| format!("{}:{}", class.name, class.globs[0].source().escape_ascii());
+        let classes = state.classes.iter().map(|(class, _)| text(class)).collect::<Vec<_>>();
+        assert_eq!(classes.join(" "), rules);
+        rules
+    }
+
     #[test]
     fn a_changed_file_wins_over_a_snapshot_and_an_unchanged_one_does_not() {
-        let rule = |name: &str, tag: &str| {
-            let json = format!(r#"{{"eventType":"e","tags":["{tag}"]}}"#);
-            rule_document::parse_one(json.as_bytes(), Some(name)).unwrap()
-        };
-        let shown = |state: &State| {
-            let text = |rule: &Rule| format!("{}:{}", rule.name, rule.targets[0].template.source());
-            state.rules.iter().map(text).collect::<Vec<_>>().join(" ")
-        };
         let mut before = State::default();
-        before.set_file_rules(vec![rule("a", "1"), rule("b", "1"), rule("c", "1")]);
+        files(&mut before, &[("a", "1"), ("b", "1"), ("c", "1")]);
         before.rules.set(rule("b", "changed"));
         before.rules.remove("c");
         before.rules.set(rule("run-time", "1"));
+        before.classes.set(class("b", "changed"));
+        before.classes.remove("c");
+        before.classes.set(class("run-time", "1"));
         let snapshot = || {
             let mut decoder = snapshot::Decoder::default();
             let mut read = None;
@@ -138,7 +201,7 @@ mod tests {
             read.unwrap()
         };
         let mut after = State::default();
-        after.set_file_rules(vec![rule("a", "2"), rule("b", "1"), rule("c", "1"), rule("d", "1")]);
+        files(&mut after, &[("a", "2"), ("b", "1"), ("c", "1"), ("d", "1")]);
         after.begin_load(false);
         assert_eq!(shown(&after), "a:2 b:1 c:1 d:1");
         after.restore(snapshot(), true);
@@ -148,6 +211,11 @@ mod tests {
         assert_eq!(shown(&after), "");
         after.restore(snapshot(), false);
         assert_eq!(shown(&after), "a:1 b:changed run-time:1");
-        assert_eq!(after.files, before.files);
+        assert_eq!((&after.files, &after.class_files), (&before.files, &before.class_files));
+        // Nothing but digests: they are not to be lost either.
+        let mut digests = State::default();
+        assert!(!digests.has_anything_to_save());
+        digests.class_files.insert("gone".to_owned(), 1);
+        assert!(digests.has_anything_to_save());
     }
 }

@@ -88,6 +88,11 @@ impl Glob {
         self.shape.literal_prefix()
     }
 
+    /// How many bytes are literal: of two globs that take a name, the one with more says more.
+    pub fn literal_bytes(&self) -> usize {
+        self.shape.literal_bytes()
+    }
+
     /// The longest literal that every match holds.
     pub fn needle(&self) -> &[u8] {
         self.shape.needle()

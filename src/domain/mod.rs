@@ -12,9 +12,13 @@ pub mod budget;
 pub mod building;
 mod burst_trie;
 pub mod change;
+pub mod class;
+pub mod class_document;
+pub mod class_table;
 pub mod condition;
 pub mod database;
 pub mod deletion;
+pub mod document;
 pub mod doomed;
 mod engine_cost;
 pub mod error;
@@ -71,6 +75,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrivals::Arrivals;
 use budget::StepsMax;
+use class::Class;
+use class_table::ClassTable;
 use database::Database;
 use deletion::Deletion;
 use fence::Fence;
@@ -97,10 +103,16 @@ pub struct State {
     pub rules: RuleTable,
     /// Those of their patterns that keep their members.
     standing: Standing,
+    /// The classes of keys, server-wide.
+    pub classes: ClassTable,
     /// The rules that files held when the module was loaded, each with its digest.
     file_rules: Vec<(Rule, u64)>,
     /// What of the files is in `rules` already, changed or deleted since or not.
     pub files: FileDigests,
+    /// The classes that files held, likewise.
+    file_classes: Vec<(Class, u64)>,
+    /// What of them is in `classes` already, likewise.
+    pub class_files: FileDigests,
     /// What happened so far.
     pub stats: Stats,
     /// The bound of what may be known and deleted.

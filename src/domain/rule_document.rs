@@ -9,16 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::condition::Condition;
+use super::document::{self, Kind};
 use super::error::{Error, Result};
-use super::payload::kind_of;
 use super::rule::{
     EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name, check_soft,
 };
 use super::rule_table::{RULES_MAX, RULES_MAX_COMPILED_BYTES};
 use super::snapshot::FileDigests;
-
-/// Largest document, in bytes: it is parsed while the server waits.
-pub const DOCUMENT_MAX_BYTES: usize = 4 << 20;
 
 /// Most memory, in bytes, of all patterns of a document when compiled. Beside the rules set by
 /// command, a table may hold those of files, each within the table's bound: what a server has
@@ -163,16 +160,9 @@ fn collect(targets: impl Iterator<Item = Result<Target>>) -> Result<Vec<Target>>
 /// # Errors
 /// Bad JSON with line and column, an unknown field, or a bad rule.
 pub fn parse_one(text: &[u8], name: Option<&str>) -> Result<Rule> {
-    let json = parse_json(text)?;
-    if !json.is_object() {
-        return Err(Error::DocumentNotRule { found: kind_of(&json) });
-    }
-    let mut document = read_rule(json)?;
+    let mut document: RuleDocument = document::parse_one(Kind::Rule, text)?;
     if let Some(name) = name {
-        if !document.name.is_empty() && document.name != name {
-            return Err(Error::RuleNameDiffers { given: name.to_owned(), written: document.name });
-        }
-        document.name = name.to_owned();
+        document::name(Kind::Rule, &mut document.name, name)?;
     }
     document.into_rule()
 }
@@ -192,8 +182,15 @@ pub fn parse_all(text: &[u8]) -> std::result::Result<Vec<Rule>, Vec<Error>> {
 pub fn parse_with_files(
     text: &[u8],
 ) -> std::result::Result<(Vec<Rule>, Option<FileDigests>), Vec<Error>> {
-    let json = parse_json(text).map_err(|error| vec![error])?;
-    let (rules, files) = list_of(json).map_err(|error| vec![error])?;
+    document::parse_json(Kind::Rule, text).map_err(|error| vec![error]).and_then(from_json)
+}
+
+/// Reads a document that is JSON already.
+///
+/// # Errors
+/// Everything that is wrong, one error per rule.
+pub fn from_json(json: Value) -> std::result::Result<(Vec<Rule>, Option<FileDigests>), Vec<Error>> {
+    let (rules, files) = document::list(Kind::Rule, json).map_err(|error| vec![error])?;
     if rules.len() > RULES_MAX {
         return Err(vec![Error::TooMany { what: "rules", count: rules.len(), limit: RULES_MAX }]);
     }
@@ -202,10 +199,10 @@ pub fn parse_with_files(
     let mut bad = vec![];
     let mut bytes = 0;
     for (at, value) in rules.into_iter().enumerate() {
-        let rule = read_rule(value).and_then(RuleDocument::into_rule);
+        let rule = document::read(Kind::Rule, value).and_then(RuleDocument::into_rule);
         match rule {
             Ok(rule) if !names.insert(rule.name.clone()) => {
-                bad.push(Error::DuplicateRule { at, rule: rule.name });
+                bad.push(Error::Duplicate { kind: Kind::Rule, at, name: rule.name });
             }
             Ok(rule) => {
                 bytes += rule.compiled_bytes();
@@ -215,7 +212,9 @@ pub fn parse_with_files(
                 }
                 good.push(rule);
             }
-            Err(error) => bad.push(Error::AtIndex { at, error: Box::new(error) }),
+            Err(error) => {
+                bad.push(Error::AtIndex { kind: Kind::Rule, at, error: Box::new(error) });
+            }
         }
     }
     if bad.is_empty() { Ok((good, files)) } else { Err(bad) }
@@ -237,49 +236,6 @@ pub fn to_json_with_files<'a>(
 // Plain strings and booleans: there is nothing in them that could fail to serialise.
 fn documents_of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Vec<RuleDocument> {
     rules.map(RuleDocument::of).collect()
-}
-
-fn parse_json(text: &[u8]) -> Result<Value> {
-    if text.len() > DOCUMENT_MAX_BYTES {
-        return Err(Error::DocumentTooLarge { bytes: text.len(), limit: DOCUMENT_MAX_BYTES });
-    }
-    serde_json::from_slice(text).map_err(|error| Error::json("rule document", &error))
-}
-
-fn list_of(document: Value) -> Result<(Vec<Value>, Option<FileDigests>)> {
-    match document {
-        Value::Array(rules) => Ok((rules, None)),
-        Value::Object(mut fields) => match fields.remove("rules") {
-            Some(Value::Array(rules)) if fields.is_empty() => Ok((rules, None)),
-            Some(Value::Array(rules)) if fields.len() == 1 && fields.contains_key("files") => {
-                let files = fields.remove("files").unwrap_or_default();
-                let files = serde_json::from_value(files).map_err(|error| field_error(&error))?;
-                Ok((rules, Some(files)))
-            }
-            Some(Value::Array(_)) => {
-                let unknown = fields.keys().next().cloned().unwrap_or_default();
-                Err(Error::RuleField { why: format!("unknown field `{unknown}` beside `rules`") })
-            }
-            Some(other) => Err(Error::RuleField {
-                why: format!("`rules` is {}, expected an array of rules", kind_of(&other)),
-            }),
-            None => Ok((vec![Value::Object(fields)], None)),
-        },
-        other => Err(Error::DocumentNotRules { found: kind_of(&other) }),
-    }
-}
-
-/// The fields of one rule. The library would take an array, too, as the fields in their order.
-fn read_rule(value: Value) -> Result<RuleDocument> {
-    if !value.is_object() {
-        let why = format!("it is {}, expected an object", kind_of(&value));
-        return Err(Error::RuleField { why });
-    }
-    serde_json::from_value(value).map_err(|error| field_error(&error))
-}
-
-fn field_error(error: &serde_json::Error) -> Error {
-    Error::RuleField { why: error.to_string() }
 }
 
 #[cfg(test)]

@@ -228,6 +228,15 @@ impl Shape {
         }
     }
 
+    /// How many bytes are literal.
+    pub(super) fn literal_bytes(&self) -> usize {
+        let of_atom = |atom: &Atom| match atom {
+            Atom::Literal(run) => run.len(),
+            Atom::Any | Atom::Class(_) => 0,
+        };
+        self.segments.iter().flat_map(|segment| &segment.atoms).map(of_atom).sum()
+    }
+
     /// The longest literal that every match holds.
     pub(super) fn needle(&self) -> &[u8] {
         let mut longest: &[u8] = b"";

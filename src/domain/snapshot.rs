@@ -1,6 +1,6 @@
-//! The state as bytes, for the server's own snapshots: rules, files and tags.
+//! The state as bytes, for the server's own snapshots: rules, classes, files and tags.
 //!
-//! # Format, versions 1 and 2
+//! # Format, versions 1 to 3
 //!
 //! A sequence of chunks, each `kind (1 byte) | body | CRC-32 of kind and body (4 bytes, little
 //! endian)`:
@@ -10,6 +10,7 @@
 //! | `H` | `INVAL` and the version (1 byte); first, once |
 //! | `R` | a rule document (JSON) |
 //! | `F` | JSON object: name of a rule read from a file -> digest of what was read |
+//! | `C` | version 3: a class document (JSON); the last has the digests of what was read from files |
 //! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
 //! | `J` | version 2: database (varint), then a record of [`super::job_record`], word by word |
 //! | `M` | version 3: a record of [`super::freshness_record`] |
@@ -18,7 +19,8 @@
 //! Names are a length (varint, LEB128) and bytes. Only keys that carry tags are written; key
 //! names are in the server's own part of the snapshot.
 //!
-//! Version 2 is written when there has been a job, so that older modules read what they can.
+//! The lowest version is written that has all that there is, so that older modules read what
+//! they can.
 //!
 //! A reader refuses what it does not know: another version, another kind, a checksum that
 //! differs, a missing end. It changes nothing before the end has been read.
@@ -27,6 +29,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::State;
+use super::class::Class;
+use super::class_document;
+use super::error::Error;
 use super::freshness_record::{self, Row};
 use super::job_record;
 use super::name::Db;
@@ -37,11 +42,11 @@ use super::varint::{read_name, read_number, write_name, write_number};
 /// The newest version; readers take it and all before it.
 pub const VERSION: u8 = 3;
 
-/// The version without knowledge of how fresh values are.
+/// The version without classes, and without knowledge of how fresh values are.
 const VERSION_OF_JOBS: u8 = 2;
 
 /// The version without jobs.
-const VERSION_WITHOUT_JOBS: u8 = 1;
+const VERSION_OF_RULES: u8 = 1;
 
 const MAGIC: &[u8] = b"INVAL";
 
@@ -51,12 +56,11 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// Rules in one chunk.
 const CHUNK_RULES: usize = 500;
 
-/// Digest of a rule as a file held it, by the rule's name.
+/// Digest of a rule or class as a file held it, by its name.
 pub type FileDigests = BTreeMap<String, u64>;
 
-/// Tells whether a rule is the one that a file held before.
-pub fn digest(rule: &Rule) -> u64 {
-    let text = to_json(std::iter::once(rule));
+/// Tells whether a rule or class, as a document, is the one that a file held before.
+pub fn digest(text: &str) -> u64 {
     (text.len() as u64) << 32 | u64::from(crc32fast::hash(text.as_bytes()))
 }
 
@@ -76,6 +80,10 @@ pub struct Snapshot {
     pub rules: Vec<Rule>,
     /// What was read from files.
     pub files: FileDigests,
+    /// The classes.
+    pub classes: Vec<Class>,
+    /// What of them was read from files.
+    pub class_files: FileDigests,
     tags: Vec<Vec<u8>>,
     jobs: Vec<Vec<u8>>,
     fresh: Vec<Vec<u8>>,
@@ -105,6 +113,15 @@ impl Snapshot {
     }
 }
 
+/// The lowest version that has all that there is.
+fn version(state: &State) -> u8 {
+    match state {
+        _ if state.has_classes_to_save() || state.has_freshness() => VERSION,
+        _ if state.jobs.last > 0 => VERSION_OF_JOBS,
+        _ => VERSION_OF_RULES,
+    }
+}
+
 /// Writes the state, chunk by chunk.
 pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
     let mut count: u64 = 0;
@@ -120,12 +137,7 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
         send(kind, body);
         count += 1;
     };
-    let version = match state {
-        _ if state.has_freshness() => VERSION,
-        _ if state.jobs.last > 0 => VERSION_OF_JOBS,
-        _ => VERSION_WITHOUT_JOBS,
-    };
-    put(b'H', &[MAGIC, &[version]].concat());
+    put(b'H', &[MAGIC, &[version(state)]].concat());
     let rules: Vec<&Rule> = state.rules.iter().collect();
     for some in rules.chunks(CHUNK_RULES) {
         put(b'R', to_json(some.iter().copied()).as_bytes());
@@ -133,6 +145,9 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
     if !state.files.is_empty() {
         // A map of strings to numbers: there is nothing in it that could fail to serialise.
         put(b'F', serde_json::to_string(&state.files).unwrap_or_default().as_bytes());
+    }
+    for document in state.class_documents() {
+        put(b'C', document.as_bytes());
     }
     for (db, database) in state.databases() {
         let mut body = vec![];
@@ -207,10 +222,15 @@ impl Decoder {
                 return Err(told("the header is missing, or is there twice".to_owned()));
             }
             (b'R', _) => {
-                let rules = parse_all(body).map_err(|errors| {
-                    told(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "))
-                })?;
+                let rules =
+                    parse_all(body).map_err(|errors| told(Error::Many { errors }.to_string()))?;
                 self.snapshot.rules.extend(rules);
+            }
+            (b'C', _) => {
+                let (classes, files) = class_document::parse_with_files(body)
+                    .map_err(|errors| told(Error::Many { errors }.to_string()))?;
+                self.snapshot.classes.extend(classes);
+                self.snapshot.class_files.extend(files.unwrap_or_default());
             }
             (b'F', _) => {
                 self.snapshot.files =

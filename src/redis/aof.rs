@@ -30,8 +30,8 @@ pub(super) fn on_fork(ctx: Ctx) {
     if is_paused() {
         OWED.store(true, Ordering::Relaxed);
         log_warning(
-            "inval: the append-only file is rewritten while clients are paused: tags and rules \
-             go into it when the pause is over, and a crash before that loses them",
+            "inval: the append-only file is rewritten while clients are paused: tags, rules and \
+             classes go into it when the pause is over, and a crash before that loses them",
         );
     } else {
         write(ctx);
@@ -50,12 +50,18 @@ fn write(ctx: Ctx) {
     let found = shared(&ctx, |shared| {
         shared.with(|state| {
             let databases: Vec<Db> = state.databases().map(|(db, _)| db).collect();
-            state.has_anything_to_save().then(|| (state.rule_document(), databases))
+            let classes = state.class_documents();
+            state.has_anything_to_save().then(|| (state.rule_document(), classes, databases))
         })
     });
     // A server without the module reads a file that holds none of our commands.
-    let Some((document, databases)) = found else { return };
-    ctx.replicate_to_aof(&[b"INVAL.RULE", b"LOAD", document.as_bytes(), b"REPLACE"]);
+    let Some((rules, classes, databases)) = found else { return };
+    ctx.replicate_to_aof(&[b"INVAL.RULE", b"LOAD", rules.as_bytes(), b"REPLACE"]);
+    for (at, document) in classes.iter().enumerate() {
+        let words: [&[u8]; 4] = [b"INVAL.CLASS", b"LOAD", document.as_bytes(), b"REPLACE"];
+        // The others come beside the first.
+        ctx.replicate_to_aof(words.get(..words.len() - usize::from(at > 0)).unwrap_or_default());
+    }
     for db in databases {
         ctx.select_db(db.0);
         let mut from = Some(0);

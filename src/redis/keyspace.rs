@@ -129,6 +129,10 @@ impl Keyspace for LiveKeyspace {
         random_token()
     }
 
+    fn random(&mut self) -> u64 {
+        random()
+    }
+
     fn token_ttl_ms(&self) -> u64 {
         token_ttl_ms()
     }
@@ -281,6 +285,10 @@ pub(super) fn monotonic_ms() -> u64 {
 /// See [`Keyspace::new_token`].
 pub(super) fn random_token() -> u64 {
     deletes::await_them();
+    random()
+}
+
+fn random() -> u64 {
     let mut bytes = [0; size_of::<u64>()];
     call!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len()));
     u64::from_ne_bytes(bytes)

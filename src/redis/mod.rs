@@ -112,9 +112,10 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
     let arguments = arguments(words)?;
     // Rules first: a bad file refuses the module before anything is registered.
     for (_, path) in arguments.iter().filter(|(name, _)| name == "rules") {
-        let rules = rule_files::read(Path::new(path)).map_err(|errors| errors.join(" | "))?;
-        log_notice(&format!("inval: {} rules from {path}", rules.len()));
-        state::shared(&ctx, |shared| shared.with(|state| state.set_file_rules(rules)));
+        let (rules, classes) =
+            rule_files::read(Path::new(path)).map_err(|errors| errors.join(" | "))?;
+        log_notice(&format!("inval: {} rules, {} classes from {path}", rules.len(), classes.len()));
+        state::shared(&ctx, |shared| shared.with(|state| state.set_files(rules, classes)));
     }
     register_commands(ctx)?;
     config::register(ctx, &arguments)?;
@@ -159,7 +160,7 @@ fn arguments(words: &[&[u8]]) -> Result<Vec<(String, String)>, String> {
 
 fn register_commands(ctx: Ctx) -> Result<(), String> {
     let mut containers = BTreeSet::new();
-    for spec in table::TABLE {
+    for spec in table::all() {
         if spec.sub.is_some() && containers.insert(spec.name) {
             create(ctx, spec.name, None, "", KeyUse::None)?;
         }

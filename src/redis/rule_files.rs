@@ -1,32 +1,42 @@
-//! `loadmodule libinval.so rules <file-or-directory>`: rule documents read at start.
+//! `loadmodule libinval.so rules <file-or-directory>`: documents of rules and classes, read at
+//! start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::domain::class::Class;
+use crate::domain::class_document::parse_file;
+use crate::domain::class_table::ClassTable;
+use crate::domain::document::{DOCUMENT_MAX_BYTES, Kind};
 use crate::domain::rule::Rule;
-use crate::domain::rule_document::{DOCUMENT_MAX_BYTES, parse_all};
 use crate::domain::rule_table::RuleTable;
 
 /// Reads a file, or every `*.json` of a directory in order of name.
 ///
 /// # Errors
-/// Everything that is wrong, each with its file: then no rule is to be used.
-pub(super) fn read(path: &Path) -> Result<Vec<Rule>, Vec<String>> {
+/// Everything that is wrong, each with its file: then nothing of it is to be used.
+pub(super) fn read(path: &Path) -> Result<(Vec<Rule>, Vec<Class>), Vec<String>> {
     let files = list(path).map_err(|why| vec![why])?;
     let mut rules: Vec<(Rule, &Path)> = vec![];
+    let mut classes: Vec<(Class, &Path)> = vec![];
     let mut errors = vec![];
     for file in &files {
         match read_one(file) {
-            Ok(found) => {
+            Ok((found, and_classes)) => {
                 for rule in found {
                     match rules.iter().find(|(other, _)| other.name == rule.name) {
-                        Some((_, first)) => errors.push(format!(
-                            "{}: rule '{}' is in {} too; give each rule its own \"name\"",
-                            file.display(),
-                            rule.name,
-                            first.display()
-                        )),
+                        Some((_, first)) => {
+                            errors.push(twice(Kind::Rule, &rule.name, file, first));
+                        }
                         None => rules.push((rule, file)),
+                    }
+                }
+                for class in and_classes {
+                    match classes.iter().find(|(other, _)| other.name == class.name) {
+                        Some((_, first)) => {
+                            errors.push(twice(Kind::Class, &class.name, file, first));
+                        }
+                        None => classes.push((class, file)),
                     }
                 }
             }
@@ -35,14 +45,25 @@ pub(super) fn read(path: &Path) -> Result<Vec<Rule>, Vec<String>> {
             }
         }
     }
-    if let Err(error) = RuleTable::default().check_room(rules.iter().map(|(rule, _)| rule)) {
-        errors.push(error.to_string());
+    let room = [
+        RuleTable::default().check_room(rules.iter().map(|(rule, _)| rule)),
+        ClassTable::default().check_room(classes.iter().map(|(class, _)| class)),
+    ];
+    errors.extend(room.into_iter().filter_map(Result::err).map(|error| error.to_string()));
+    if !errors.is_empty() {
+        return Err(errors);
     }
-    if errors.is_empty() {
-        Ok(rules.into_iter().map(|(rule, _)| rule).collect())
-    } else {
-        Err(errors)
-    }
+    let rules = rules.into_iter().map(|(rule, _)| rule);
+    Ok((rules.collect(), classes.into_iter().map(|(class, _)| class).collect()))
+}
+
+fn twice(kind: Kind, name: &str, file: &Path, first: &Path) -> String {
+    let one = kind.one();
+    format!(
+        "{}: {one} '{name}' is in {} too; give each {one} its own \"name\"",
+        file.display(),
+        first.display()
+    )
 }
 
 fn list(path: &Path) -> Result<Vec<PathBuf>, String> {
@@ -66,7 +87,7 @@ fn list(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-fn read_one(file: &Path) -> Result<Vec<Rule>, Vec<String>> {
+fn read_one(file: &Path) -> Result<(Vec<Rule>, Vec<Class>), Vec<String>> {
     let size = fs::metadata(file).map_err(|error| vec![error.to_string()])?.len();
     if size > DOCUMENT_MAX_BYTES as u64 {
         return Err(vec![format!(
@@ -74,5 +95,5 @@ fn read_one(file: &Path) -> Result<Vec<Rule>, Vec<String>> {
         )]);
     }
     let text = fs::read(file).map_err(|error| vec![error.to_string()])?;
-    parse_all(&text).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    parse_file(&text).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }

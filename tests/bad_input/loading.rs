@@ -25,6 +25,9 @@ impl Files {
             ("bad.json", r#"[{"eventType":"e"},{"eventType":"f","tag":["t"]}]"#),
             ("pair/1.json", GOOD),
             ("pair/2.json", GOOD),
+            ("class.json", r#"{"rules":[{"eventType":"e"}],"classes":[{"name":"c","match":[]}]}"#),
+            ("classes/1.json", r#"{"classes":[{"name":"c","match":["c"]}]}"#),
+            ("classes/2.json", r#"{"rules":[],"classes":[{"name":"c","match":["d"]}]}"#),
             ("mixed/1.json", GOOD),
             ("mixed/2.json", "{"),
         ] {
@@ -48,6 +51,8 @@ rules @/half.json  -> @/half.json: rule document is not valid JSON at line 1 col
 rules @/empty.json  -> @/empty.json: rule document is not valid JSON at line 1 column 0: EOF while parsing a value
 rules @/bad.json  -> @/bad.json: rules[0]: rule 'e': no targets; give at least one of "cacheKeys", "patterns" or "tags" | @/bad.json: rules[1]: bad rule: unknown field `tag`, expected one of
 rules @/pair  -> @/pair/2.json: rule 'e' is in @/pair/1.json too; give each rule its own "name"
+rules @/class.json  -> @/class.json: rules[0]: rule 'e': no targets; give at least one of "cacheKeys", "patterns" or "tags" | @/class.json: classes[0]: class 'c': no globs; give at least one in "match", such as "user:*"
+rules @/classes  -> @/classes/2.json: class 'c' is in @/classes/1.json too; give each class its own "name"
 rules @/mixed  -> @/mixed/2.json: rule document is not valid JSON at line 1 column 1: EOF while parsing an object
 nope x  -> unknown argument 'nope'; write: rules <file-or-directory>, or a configuration without its 'inval.'
 rules  -> argument 'rules' has no value
@@ -97,6 +102,7 @@ fn a_module_that_cannot_load_leaves_the_server_as_it_was() {
     // Nothing of all that is left: no rule, no fence.
     load(&mut client, &[]).unwrap();
     assert_eq!(text(&client.run("INVAL.RULE DUMP")), r#"{"rules":[]}"#);
+    assert_eq!(text(&client.run("INVAL.CLASS DUMP")), r#"{"classes":[]}"#);
     assert_eq!(int(&client.run("INVAL.PURGE KEYS 1 k:1"), "deleted"), 1);
     eventually("the index is complete", || client.info("index_complete") == 1);
     client.run("INVAL.RULE ADD r ON e KEYS 1 k:*");

@@ -116,21 +116,25 @@ impl fmt::Display for Error {
                 cut(field)
             ),
 
-            Self::DocumentTooLarge { bytes, limit } => {
+            Self::DocumentTooLarge { kind, bytes, limit } => {
                 write!(
                     f,
-                    "rule document of {bytes} bytes is larger than the limit of {limit}; load it in parts"
+                    "{} document of {bytes} bytes is larger than the limit of {limit}; load it in parts",
+                    kind.one()
                 )
             }
-            Self::DocumentNotRules { found } => write!(
-                f,
-                "rule document is {found}; send one rule object, an array of them, or {{\"rules\": [...]}}"
-            ),
-            Self::DocumentNotRule { found } => write!(
-                f,
-                "rule document is {found}; send one rule object, such as {{\"eventType\":\"e\",\"cacheKeys\":[\"k\"]}}"
-            ),
-            Self::RuleField { why } => write!(f, "bad rule: {why}"),
+            Self::DocumentNotMany { kind, found } => {
+                let (one, many) = (kind.one(), kind.many());
+                write!(
+                    f,
+                    "{one} document is {found}; send one {one} object, an array of them, or {{\"{many}\": [...]}}"
+                )
+            }
+            Self::DocumentNotOne { kind, found } => {
+                let (one, example) = (kind.one(), kind.example());
+                write!(f, "{one} document is {found}; send one {one} object, such as {example}")
+            }
+            Self::BadField { kind, why } => write!(f, "bad {}: {why}", kind.one()),
             Self::MissingEventType => {
                 write!(
                     f,
@@ -143,6 +147,14 @@ impl fmt::Display for Error {
                     "no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
                 )
             }
+            Self::NoSuchClass { class } => {
+                write!(f, "there is no class '{}'; INVAL.CLASS LIST shows them", cut(class))
+            }
+            Self::GraceWithoutEnd { key } => write!(
+                f,
+                "GRACE for '{}', which lives for ever; give EX, PX, EXAT or PXAT, or a class with a TTL",
+                Shown(key)
+            ),
             Self::BadSoft { ms, limit } => {
                 write!(f, "{ms} milliseconds are no time to serve stale values; give 1 to {limit}")
             }
@@ -159,17 +171,19 @@ impl fmt::Display for Error {
                     "condition '{condition}': expected {expected}, found {found}, at byte {at}"
                 )
             }
-            Self::RuleNameDiffers { given, written } => write!(
+            Self::NameDiffers { kind, given, written } => write!(
                 f,
-                "the document names the rule '{}', the command '{}'; leave \"name\" out or make them equal",
+                "the document names the {} '{}', the command '{}'; leave \"name\" out or make them equal",
+                kind.one(),
                 cut(written),
                 cut(given)
             ),
-            Self::DuplicateRule { at, rule } => {
+            Self::Duplicate { kind, at, name } => {
+                let (one, many) = (kind.one(), kind.many());
                 write!(
                     f,
-                    "rules[{at}]: rule '{}' appears twice; give each rule its own \"name\"",
-                    cut(rule)
+                    "{many}[{at}]: {one} '{}' appears twice; give each {one} its own \"name\"",
+                    cut(name)
                 )
             }
             Self::RuleExists { rule } => {
@@ -187,7 +201,29 @@ impl fmt::Display for Error {
                 "the patterns of the rules are larger than {limit} bytes when compiled; use smaller repetitions, or tags"
             ),
             Self::InRule { rule, error } => write!(f, "rule '{}': {error}", cut(rule)),
-            Self::AtIndex { at, error } => write!(f, "rules[{at}]: {error}"),
+            Self::NoGlobs => {
+                write!(f, "no globs; give at least one in \"match\", such as \"user:*\"")
+            }
+            Self::BadFigure { what, found, unit, range: (least, most) } => {
+                write!(
+                    f,
+                    "{what} '{}' is not a whole number of {unit} from {least} to {most}",
+                    cut(found)
+                )
+            }
+            Self::BadEarly { found, limit } => {
+                write!(
+                    f,
+                    "early '{}' is not a number above 0, of at most {limit}; 1 is the usual",
+                    cut(found)
+                )
+            }
+            Self::ClassesTooLarge { limit } => write!(
+                f,
+                "the classes are larger than {limit} bytes as JSON; use fewer globs, or shorter descriptions"
+            ),
+            Self::InClass { class, error } => write!(f, "class '{}': {error}", cut(class)),
+            Self::AtIndex { kind, at, error } => write!(f, "{}[{at}]: {error}", kind.many()),
             Self::Many { errors } => {
                 for (at, error) in errors.iter().enumerate() {
                     write!(f, "{}{error}", if at == 0 { "" } else { " | " })?;
