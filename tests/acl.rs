@@ -235,7 +235,7 @@ const COMMANDS: [(&str, i64, usize); 28] = [
     ("TAG.HELP", 1, 0),
     ("INVAL.EVENT", -2, 5),
     ("INVAL.PURGE", -3, 5),
-    ("INVAL.FETCH", 2, 1),
+    ("INVAL.FETCH", -2, 2),
     ("INVAL.FILL", -3, 5),
     ("INVAL.JOBS", -1, 1),
     ("INVAL.EXPLAIN", -2, 1),

@@ -5,9 +5,11 @@ use std::ops::Range;
 
 use super::keyspace::{Denied, Keyspace, WarmEntry};
 use super::reply::Reply;
-use super::{execute, slices, table};
+use super::{execute, fetch, slices, table};
 use crate::domain::change::Change;
 use crate::domain::name::{Db, NameList};
+use crate::domain::tokens::Token;
+use crate::domain::waiting::{Waiter, Wake};
 use crate::server::{Server, Shared};
 
 #[derive(Default)]
@@ -39,6 +41,10 @@ pub struct Fake {
     /// The time to live that was set last.
     pub until: Option<u64>,
     pub randoms: u64,
+    /// As in a transaction.
+    pub may_not_wait: bool,
+    /// Clients that were made to wait.
+    pub waiters: u64,
     pub micros: std::cell::Cell<u64>,
 }
 
@@ -73,6 +79,27 @@ impl World {
         self.shared.with(|state| assert_eq!(state.check(), Ok(())));
         assert_eq!(self.shared.deferred(), 0);
         reply.map_err(|error| format!("{} {error}", error.code()))
+    }
+
+    /// Tells those that wait for `INVAL.FETCH line` what is due, as the adapter does.
+    pub fn told(&mut self, line: &str) -> Vec<(Waiter, Reply)> {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let now_ms = self.fake.micros.get() / 1000;
+        let mut next = self.fake.randoms;
+        let due = self.shared.with(|state| {
+            state.tokens.hand_over(now_ms, 10_000, || {
+                next += 1;
+                Token(next)
+            });
+            state.tokens.waiting.take_due()
+        });
+        self.fake.randoms = next;
+        let mut port = Port { fake: &mut self.fake, shared: &self.shared, words: &[] };
+        let mut server = Server::new(&self.shared, &mut port);
+        let tell = |(waiter, wake): (Waiter, Wake)| {
+            (waiter, fetch::told(&words, wake, &mut server).expect("a reply"))
+        };
+        due.into_iter().map(tell).collect()
     }
 
     /// A slice of the jobs, as a timer runs it.
@@ -165,6 +192,14 @@ impl Keyspace for Port<'_> {
 
     fn token_ttl_ms(&self) -> u64 {
         10_000
+    }
+
+    fn wait(&mut self, _: u64) -> Option<Waiter> {
+        if self.fake.may_not_wait {
+            return None;
+        }
+        self.fake.waiters += 1;
+        Some(self.fake.waiters)
     }
 
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8])) {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::domain::name::{Db, NameList};
+use crate::domain::waiting::Waiter;
 
 /// A server, seen from inside one command of one client.
 pub trait Keyspace {
@@ -41,6 +42,10 @@ pub trait Keyspace {
 
     /// Milliseconds that a fill token lives.
     fn token_ttl_ms(&self) -> u64;
+
+    /// Has the client wait for its reply, for so many milliseconds at most; gives its number.
+    /// `None` where nobody may wait: in a transaction or a script.
+    fn wait(&mut self, ms: u64) -> Option<Waiter>;
 
     /// Shows every key name of the database, live or just expired, some perhaps twice.
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8]));

@@ -1,12 +1,15 @@
 //! Parse, run, reply: each command is a value first. No Redis type appears here.
 
 pub mod args;
-pub mod cache;
+#[cfg(test)]
+mod cache_tests;
 pub mod check;
 pub mod event;
 pub mod explain;
 #[cfg(test)]
 mod fake;
+pub mod fetch;
+pub mod fill;
 pub mod health;
 #[cfg(test)]
 mod index_memory_tests;

@@ -19,6 +19,8 @@ pub enum Reply {
     Array(Vec<Reply>),
     /// Names and values, in a fixed order.
     Map(Vec<(Vec<u8>, Reply)>),
+    /// Nothing yet: the client waits, and is told when its turn comes.
+    Later,
 }
 
 impl Reply {

@@ -1,10 +1,11 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
 use super::args::Args;
-use super::cache::{Fetch, Fill};
 use super::check;
 use super::event::Event;
 use super::explain::Explain;
+use super::fetch::Fetch;
+use super::fill::Fill;
 use super::health;
 use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
@@ -158,11 +159,11 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.FETCH",
         sub: None,
-        syntax: "key",
-        summary: "Reads a string: hit and the value, or miss and the token to fill with, or busy while another client has it.",
+        syntax: "key [WAIT milliseconds]",
+        summary: "Reads a string: hit and the value, or miss and the token to fill with, or busy while another client has it; with WAIT that client's value is waited for.",
         complexity: "O(1)",
-        flags: "readonly fast",
-        categories: "keyspace read",
+        flags: "readonly blocking",
+        categories: "keyspace read blocking",
         key: KeyUse::Read,
         run: |args, server| Fetch::parse(args)?.run(server),
     },

@@ -42,6 +42,7 @@ pub mod pass;
 pub mod pattern;
 pub mod payload;
 pub mod plan;
+mod purged_tags;
 pub mod regex;
 pub mod request;
 pub mod rule;
@@ -62,6 +63,7 @@ pub mod template;
 pub mod tokens;
 pub mod travel;
 mod varint;
+pub mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 

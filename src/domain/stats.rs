@@ -104,8 +104,11 @@ pub struct Stats {
     pub fetch_hits: u64,
     /// Fetches that found none, and may fill.
     pub fetch_misses: u64,
-    /// Fetches that found none while somebody else may fill.
+    /// Fetches that found none while somebody else may fill, and did not wait or not for long
+    /// enough.
     pub fetch_busy: u64,
+    /// Fetches that waited, whatever they were told then.
+    pub fetch_waits: u64,
     /// Values stored by fills.
     pub fills: u64,
     /// Fills that came too late.

@@ -13,33 +13,26 @@
 //! Always true: a key has at most one token; nothing is remembered while there is no token.
 
 use std::collections::btree_map::{BTreeMap, RangeMut};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::ops::Bound;
 
 use super::database::TagExpression;
 use super::name::{Db, Shown};
 use super::pattern::Pattern;
+use super::purged_tags::{Moment, PurgedTags};
 use super::rule::Resolved;
+use super::waiting::{Waiter, Waiting};
 
 /// Most tokens at a time, some 200 bytes each: a thousand misses a second, computed for a
 /// minute each. Beyond, the oldest is void.
 pub const TOKENS_MAX: usize = 60_000;
-
-/// Most tags remembered as purged. Beyond, all tokens are void, and none is remembered.
-const TAGS_MAX: usize = 100_000;
-
-/// Most other tag expressions remembered, likewise: each is held against every fill with tags.
-const EXPRESSIONS_MAX: usize = 1000;
 
 /// The right to store one value. Unguessable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub u64);
 
 /// A key of a database. The name comes first: patterns and deletions look for beginnings.
-type Name = (Box<[u8]>, Db);
-
-/// Counts invalidations: what is younger has seen more of them.
-type Moment = u64;
+pub type Name = (Box<[u8]>, Db);
 
 /// Why a fill is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +62,8 @@ pub enum Asked {
 struct Entry {
     token: Token,
     since: Moment,
-    /// Milliseconds of the clock that only goes forward.
+    /// When it was given and when it dies, in milliseconds of the clock that only goes forward.
+    given_ms: u64,
     dies_ms: u64,
     /// Why it is void; `None` while it is good.
     void: Option<Refusal>,
@@ -82,13 +76,32 @@ pub struct Tokens {
     /// In the order given, which is the order of death while the configuration stays.
     order: VecDeque<(Name, Token)>,
     now: Moment,
-    /// When each tag was purged last.
-    tags: HashMap<(Db, Vec<u8>), Moment>,
-    /// When each other tag expression was purged last.
-    expressions: Vec<(Db, TagExpression, Moment)>,
+    /// The tags purged since the oldest token was given.
+    purged: PurgedTags,
     /// Keys that open transactions may be about to delete, and whether there were too many.
     queued: HashSet<Box<[u8]>>,
     is_queue_full: bool,
+    /// Who waits for whom.
+    pub waiting: Waiting,
+}
+
+impl Entry {
+    fn is_good(&self, now_ms: u64) -> bool {
+        self.void.is_none() && self.dies_ms > now_ms
+    }
+}
+
+/// The tokens of the keys from this name on.
+fn onwards<'e>(entries: &'e mut BTreeMap<Name, Entry>, name: &[u8]) -> RangeMut<'e, Name, Entry> {
+    entries.range_mut((Bound::Included((Box::from(name), Db(0))), Bound::Unbounded))
+}
+
+/// The token of a key is void; the first reason counts. Who waits for it hears of it.
+fn spoil(name: &Name, entry: &mut Entry, why: Refusal, waiting: &mut Waiting) {
+    if entry.void.is_none() {
+        entry.void = Some(why);
+        waiting.orphaned(name);
+    }
 }
 
 impl Refusal {
@@ -105,9 +118,9 @@ impl Refusal {
 }
 
 impl Tokens {
-    /// Whether no token lives: then nothing needs to be told.
+    /// Whether no token lives and nobody waits: then nothing needs to be told.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.waiting.is_empty()
     }
 
     /// How many there are, void ones included until their time is up.
@@ -119,14 +132,11 @@ impl Tokens {
     pub fn ask(&mut self, db: Db, key: &[u8], token: Token, now_ms: u64, ttl_ms: u64) -> Asked {
         self.forget_dead(now_ms);
         let name = (Box::from(key), db);
-        if let Some(entry) = self.entries.get(&name)
-            && entry.void.is_none()
-            && entry.dies_ms > now_ms
-        {
+        if self.entries.get(&name).is_some_and(|entry| entry.is_good(now_ms)) {
             return Asked::Busy;
         }
         let dies_ms = now_ms.saturating_add(ttl_ms);
-        let entry = Entry { token, since: self.now, dies_ms, void: None };
+        let entry = Entry { token, since: self.now, given_ms: now_ms, dies_ms, void: None };
         self.order.push_back((name.clone(), token));
         self.entries.insert(name, entry);
         while self.entries.len() > TOKENS_MAX {
@@ -136,6 +146,8 @@ impl Tokens {
     }
 
     /// Takes a token: whether the fill that brings these tags may be stored. It is good once.
+    /// Gives the milliseconds since it was given. When the value is stored or is not,
+    /// [`Tokens::arrived`] or [`Tokens::failed`] is to be told.
     ///
     /// # Errors
     /// Why not.
@@ -146,15 +158,84 @@ impl Tokens {
         token: Token,
         tags: &[&[u8]],
         now_ms: u64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<u64, Refusal> {
         self.forget_dead(now_ms);
         let name = (Box::from(key), db);
         let entry = self.entries.get(&name).filter(|entry| entry.token == token);
         let entry = entry.filter(|entry| entry.dies_ms > now_ms).ok_or(Refusal::Unknown)?;
-        let refusal = entry.void.clone().or_else(|| self.purged_since(db, tags, entry.since));
+        let by_tag = || self.purged.since(db, tags, entry.since).map(Refusal::Tag);
+        let refusal = entry.void.clone().or_else(by_tag);
+        let age_ms = now_ms.saturating_sub(entry.given_ms);
         self.entries.remove(&name);
         self.forget_if_empty();
-        refusal.map_or(Ok(()), Err)
+        match refusal {
+            None => Ok(age_ms),
+            Some(refusal) => {
+                self.waiting.orphaned(&name);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// A value was stored: those that wait for it look again.
+    pub fn arrived(&mut self, db: Db, key: &[u8]) {
+        if !self.waiting.is_empty() {
+            self.waiting.arrived(&(Box::from(key), db));
+        }
+    }
+
+    /// The value for which a token was taken could not be stored.
+    pub fn failed(&mut self, db: Db, key: &[u8]) {
+        self.waiting.orphaned(&(Box::from(key), db));
+    }
+
+    /// Whether this is the key's token, and good.
+    pub fn holds(&self, db: Db, key: &[u8], token: Token, now_ms: u64) -> bool {
+        let entry = self.entries.get(&(Box::from(key), db));
+        entry.is_some_and(|entry| entry.token == token && entry.is_good(now_ms))
+    }
+
+    /// Who was given a token went away before hearing of it.
+    pub fn give_back(&mut self, token: Token) {
+        let of = self.order.iter().rev().find(|(_, other)| *other == token);
+        let Some(name) = of.map(|(name, _)| name.clone()) else { return };
+        if self.entries.get(&name).is_some_and(|entry| entry.token == token) {
+            self.entries.remove(&name);
+            self.waiting.orphaned(&name);
+            self.forget_if_empty();
+        }
+    }
+
+    /// A reader waits for the value that somebody else is about to fill.
+    pub fn wait(&mut self, db: Db, key: &[u8], waiter: Waiter) {
+        self.waiting.join((Box::from(key), db), waiter);
+    }
+
+    /// Where the right to fill is nobody's, the first that waits inherits it. `new_token` is
+    /// asked for numbers that nobody can guess.
+    pub fn hand_over(&mut self, now_ms: u64, ttl_ms: u64, mut new_token: impl FnMut() -> Token) {
+        while let Some(name) = self.waiting.next_orphan() {
+            if self.waiting.has(&name) {
+                let token = new_token();
+                if self.ask(name.1, &name.0, token, now_ms, ttl_ms) == Asked::Given(token) {
+                    self.waiting.inherit(&name, token);
+                }
+            }
+        }
+    }
+
+    /// Time has passed: tokens may have died that somebody waits for.
+    pub fn sweep(&mut self, now_ms: u64) {
+        let is_good = |name: &&Name| self.entries.get(name).is_some_and(|e| e.is_good(now_ms));
+        let dead: Vec<Name> = self.waiting.names().filter(|name| !is_good(name)).cloned().collect();
+        dead.iter().for_each(|name| self.waiting.orphaned(name));
+    }
+
+    /// All tokens are void and unknown; those that wait look again.
+    pub fn forget_all(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.all_look();
+        *self = Self { now: self.now, waiting, ..Self::default() };
     }
 
     /// A request is carried out: the tokens of all keys that its targets name are void.
@@ -178,26 +259,32 @@ impl Tokens {
 
     /// Something happened to one key.
     pub fn void(&mut self, db: Db, key: &[u8], why: Refusal) {
-        if !self.is_empty()
-            && let Some(entry) = self.entries.get_mut(&(Box::from(key), db))
-        {
-            entry.void.get_or_insert(why);
+        if self.is_empty() {
+            return;
+        }
+        let name = (Box::from(key), db);
+        if why == Refusal::Written {
+            self.waiting.arrived(&name);
+        }
+        if let Some(entry) = self.entries.get_mut(&name) {
+            spoil(&name, entry, why, &mut self.waiting);
         }
     }
 
     /// All keys of a database are gone; of all databases when none is named.
     pub fn flushed(&mut self, db: Option<Db>) {
         let of = |(_, at): &&Name| db.is_none_or(|db| *at == db);
-        for (_, entry) in self.entries.iter_mut().filter(|(name, _)| of(name)) {
-            entry.void.get_or_insert(Refusal::Deleted);
+        for (name, entry) in self.entries.iter_mut().filter(|(name, _)| of(name)) {
+            spoil(name, entry, Refusal::Deleted, &mut self.waiting);
         }
     }
 
     /// A client asks to delete a key, of a database that is not known. Of a key that is not
     /// there nothing else is heard.
     pub fn void_anywhere(&mut self, key: &[u8]) {
-        for entry in self.onwards(key).take_while(|((name, _), _)| **name == *key) {
-            entry.1.void.get_or_insert(Refusal::Deleted);
+        let of_name = onwards(&mut self.entries, key).take_while(|((name, _), _)| **name == *key);
+        for (name, entry) in of_name {
+            spoil(name, entry, Refusal::Deleted, &mut self.waiting);
         }
     }
 
@@ -224,63 +311,22 @@ impl Tokens {
         (self.queued, self.is_queue_full) = (HashSet::new(), false);
     }
 
-    fn onwards(&mut self, name: &[u8]) -> RangeMut<'_, Name, Entry> {
-        self.entries.range_mut((Bound::Included((Box::from(name), Db(0))), Bound::Unbounded))
-    }
-
     fn void_matching(&mut self, db: Db, pattern: &Pattern) {
         let prefix = pattern.literal_prefix();
-        let beginning = self.onwards(prefix).take_while(|((name, _), _)| name.starts_with(prefix));
-        for ((name, of), entry) in beginning {
-            if *of == db && pattern.matches(name) {
-                entry.void.get_or_insert(Refusal::Invalidated);
+        let onwards = onwards(&mut self.entries, prefix);
+        for (name, entry) in onwards.take_while(|((name, _), _)| name.starts_with(prefix)) {
+            if name.1 == db && pattern.matches(&name.0) {
+                spoil(name, entry, Refusal::Invalidated, &mut self.waiting);
             }
         }
     }
 
     fn remember(&mut self, db: Db, expression: &TagExpression) {
-        let now = self.now;
-        if expression.not.is_empty() && (!expression.all || expression.tags.len() == 1) {
-            for tag in &expression.tags {
-                self.tags.insert((db, tag.clone()), now);
-            }
-        } else {
-            let same = |(of, other, _): &&mut (Db, TagExpression, Moment)| {
-                *of == db && other == expression
-            };
-            match self.expressions.iter_mut().find(same) {
-                Some((_, _, moment)) => *moment = now,
-                None => self.expressions.push((db, expression.clone(), now)),
+        if !self.purged.remember(db, expression, self.now) {
+            for (name, entry) in &mut self.entries {
+                spoil(name, entry, Refusal::Invalidated, &mut self.waiting);
             }
         }
-        if self.tags.len() > TAGS_MAX || self.expressions.len() > EXPRESSIONS_MAX {
-            self.entries.values_mut().for_each(|entry| {
-                entry.void.get_or_insert(Refusal::Invalidated);
-            });
-            self.tags = HashMap::new();
-            self.expressions = vec![];
-        }
-    }
-
-    fn purged_since(&self, db: Db, tags: &[&[u8]], since: Moment) -> Option<Refusal> {
-        let purged =
-            |tag: &&&[u8]| self.tags.get(&(db, tag.to_vec())).is_some_and(|moment| *moment > since);
-        let has = |tag: &Vec<u8>| tags.contains(&tag.as_slice());
-        let hit = |expression: &TagExpression| {
-            let wanted = match expression.all {
-                true => expression.tags.iter().all(has),
-                false => expression.tags.iter().any(has),
-            };
-            wanted && !expression.not.iter().any(has)
-        };
-        let tag = tags.iter().find(purged).map(|tag| tag.to_vec());
-        let by_expression = || {
-            let mut later =
-                self.expressions.iter().filter(|(of, _, moment)| *of == db && *moment > since);
-            let (_, expression, _) = later.find(|(_, expression, _)| hit(expression))?;
-            expression.tags.iter().find(|tag| has(tag)).cloned()
-        };
-        tag.or_else(by_expression).map(Refusal::Tag)
     }
 
     fn forget_dead(&mut self, now_ms: u64) {
@@ -296,6 +342,7 @@ impl Tokens {
         let Some((name, token)) = self.order.pop_front() else { return };
         if self.entries.get(&name).is_some_and(|entry| entry.token == token) {
             self.entries.remove(&name);
+            self.waiting.orphaned(&name);
         }
         self.forget_if_empty();
     }
@@ -306,6 +353,7 @@ impl Tokens {
                 now: self.now,
                 queued: std::mem::take(&mut self.queued),
                 is_queue_full: self.is_queue_full,
+                waiting: std::mem::take(&mut self.waiting),
                 ..Self::default()
             };
         }

@@ -9,6 +9,7 @@ use redis_module::{RedisLockIndicator, raw};
 use super::copies::{is_transaction_open, word};
 use super::guard::guarded;
 use super::state::{MainThread, shared};
+use super::waiters;
 
 /// Whether a fill token may live.
 static AWAITED: AtomicBool = AtomicBool::new(false);
@@ -50,6 +51,7 @@ pub(super) fn announce(filter: *mut raw::RedisModuleCommandFilterCtx, name: &[u8
                 }
             });
         });
+        waiters::serve(&main);
     });
 }
 
@@ -62,6 +64,7 @@ pub(super) fn exec() {
         // SAFETY: filters run on the main thread.
         let main = unsafe { MainThread::assume() };
         shared(&main, |shared| shared.with(|state| state.tokens.void_queued()));
+        waiters::serve(&main);
     });
 }
 

@@ -56,6 +56,7 @@ pub(super) fn send(ctx: Ctx, reply: &Reply) {
                 send(ctx, value);
             }
         }
+        Reply::Later => {}
     }
 }
 

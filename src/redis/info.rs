@@ -39,7 +39,7 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
 
 fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
     let stats = &state.stats;
-    let fields: [(&CStr, u64); 23] = [
+    let fields: [(&CStr, u64); 24] = [
         (c"events", stats.events),
         (c"events_unmatched", stats.events_unmatched),
         (c"purges", stats.purges),
@@ -52,6 +52,7 @@ fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"fetch_hits", stats.fetch_hits),
         (c"fetch_misses", stats.fetch_misses),
         (c"fetch_busy", stats.fetch_busy),
+        (c"fetch_waits", stats.fetch_waits),
         (c"fills", stats.fills),
         (c"fills_refused", stats.fills_refused),
         (c"keys_refused", stats.keys_refused),
@@ -75,7 +76,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         false => 100,
     };
     let standing = state.standing_sizes();
-    let fields: [(&CStr, u64); 21] = [
+    let fields: [(&CStr, u64); 22] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
@@ -97,6 +98,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"jobs", state.jobs.len() as u64),
         (c"jobs_remaining", state.doomed_keys()),
         (c"tokens", state.tokens.len() as u64),
+        (c"waiters", state.tokens.waiting.len() as u64),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
 }

@@ -14,8 +14,10 @@ use super::deletes;
 use super::guard::guarded;
 use super::notifications;
 use super::slices;
+use super::waiters;
 use crate::commands::keyspace::{Denied, Keyspace, WarmEntry};
 use crate::domain::name::{Db, NameList};
+use crate::domain::waiting::Waiter;
 
 /// The stream of keys to compute again.
 const WARM_STREAM: &[u8] = b"inval:warm";
@@ -113,14 +115,15 @@ impl Keyspace for LiveKeyspace {
     }
 
     fn new_token(&mut self) -> u64 {
-        deletes::await_them();
-        let mut bytes = [0; size_of::<u64>()];
-        call!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len()));
-        u64::from_ne_bytes(bytes)
+        random_token()
     }
 
     fn token_ttl_ms(&self) -> u64 {
-        config::TOKEN_TTL_MS.load(Ordering::Relaxed).unsigned_abs()
+        token_ttl_ms()
+    }
+
+    fn wait(&mut self, ms: u64) -> Option<Waiter> {
+        waiters::block(self.ctx, ms)
     }
 
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8])) {
@@ -246,13 +249,35 @@ impl Keyspace for LiveKeyspace {
     }
 
     fn monotonic_micros(&self) -> u64 {
-        u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
+        monotonic_micros()
     }
 
     fn now_ms(&self) -> u64 {
         let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+fn monotonic_micros() -> u64 {
+    u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds of the same clock as [`Keyspace::monotonic_micros`].
+pub(super) fn monotonic_ms() -> u64 {
+    monotonic_micros() / 1000
+}
+
+/// See [`Keyspace::new_token`].
+pub(super) fn random_token() -> u64 {
+    deletes::await_them();
+    let mut bytes = [0; size_of::<u64>()];
+    call!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len()));
+    u64::from_ne_bytes(bytes)
+}
+
+/// See [`Keyspace::token_ttl_ms`].
+pub(super) fn token_ttl_ms() -> u64 {
+    config::TOKEN_TTL_MS.load(Ordering::Relaxed).unsigned_abs()
 }
 
 /// A walk over the selected database. The crate's own cursor leaks every name.

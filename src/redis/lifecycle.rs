@@ -12,10 +12,10 @@ use super::deletes;
 use super::guard::guarded;
 use super::slices;
 use super::state::shared;
+use super::waiters;
 use super::walk;
 use crate::domain::change::Change;
 use crate::domain::name::Db;
-use crate::domain::tokens::Tokens;
 use crate::server::Shared;
 
 /// Subscribes; false when the server refuses.
@@ -78,6 +78,7 @@ extern "C" fn on_unlink(
         let name = unsafe { bytes(name) };
         let db = Db(u32::try_from(db).unwrap_or(0));
         shared(&Ctx(ctx), |shared| shared.notice(change, db, name));
+        waiters::serve(&Ctx(ctx));
     });
 }
 
@@ -96,6 +97,7 @@ extern "C" fn on_flush(
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
         let db = u32::try_from(info.dbnum).ok().map(Db);
         shared(&Ctx(ctx), |shared| shared.with(|state| state.flushed(db)));
+        waiters::serve(&Ctx(ctx));
     });
 }
 
@@ -108,7 +110,8 @@ extern "C" fn on_role(
     _: *mut c_void,
 ) {
     guarded((), || {
-        shared(&Ctx(ctx), |shared| shared.with(|state| state.tokens = Tokens::default()));
+        shared(&Ctx(ctx), |shared| shared.with(|state| state.tokens.forget_all()));
+        waiters::serve(&Ctx(ctx));
     });
 }
 
@@ -130,6 +133,7 @@ extern "C" fn on_swap(
             return;
         };
         shared(&Ctx(ctx), |shared| shared.with(|state| state.swapped(Db(first), Db(second))));
+        waiters::serve(&Ctx(ctx));
         // A walk under way has seen a part of each: it starts again.
         walk::abandon(Ctx(ctx));
     });
@@ -179,6 +183,7 @@ extern "C" fn on_cron(
     guarded((), || {
         copies::settle(Ctx(ctx));
         deletes::settle(&Ctx(ctx));
+        waiters::sweep(Ctx(ctx));
         aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
         slices::start_if_needed(Ctx(ctx));

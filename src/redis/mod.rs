@@ -22,6 +22,7 @@ mod persistence;
 mod rule_files;
 mod slices;
 mod state;
+mod waiters;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -118,6 +119,7 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
     register_commands(ctx)?;
     config::register(ctx, &arguments)?;
     walk::mark_if_keys_exist(ctx);
+    waiters::register(ctx);
     let registered = persistence::register(ctx)
         && notifications::subscribe(ctx)
         && lifecycle::subscribe(ctx)
@@ -262,6 +264,7 @@ extern "C" fn on_command(
             Ok(reply) => glue::send(ctx, &reply),
             Err(error) => glue::send_error(ctx, &error),
         }
+        waiters::serve(&ctx);
         true
     });
     if !done {

@@ -10,6 +10,7 @@ use super::api::{Ctx, bytes, call, log_warning};
 use super::guard::guarded;
 use super::lifecycle;
 use super::state::shared;
+use super::waiters;
 use super::walk;
 use crate::domain::change::Change;
 use crate::domain::job_record;
@@ -57,6 +58,7 @@ extern "C" fn on_event(
         if is_copy {
             carry(ctx, db, name);
         }
+        waiters::serve(&ctx);
         true
     });
     if !heard {
@@ -105,6 +107,7 @@ extern "C" fn on_value(
             // SAFETY: the key outlives the call; the state copies what it keeps.
             let name = unsafe { bytes(key) };
             shared(&ctx, |shared| shared.notice(change, Db(ctx.selected_db()), name));
+            waiters::serve(&ctx);
         }
     });
     raw::Status::Ok as c_int

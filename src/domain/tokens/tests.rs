@@ -123,6 +123,7 @@ proptest! {
                     }
                     if good {
                         state.notice(Change::Created, db, &name(key));
+                        state.tokens.arrived(db, &name(key));
                         naive.spoil(Some(key));
                     }
                 }
@@ -178,7 +179,7 @@ fn a_refusal_says_why() {
     assert_eq!(take("b", 2, &[]), Err("the key was written since".to_owned()));
     assert_eq!(take("c", 3, &[b"u", b"t"]), Err("the tag 't' was purged since".to_owned()));
     assert_eq!(take("d", 3, &[]).unwrap_err().split(':').next(), Some("no such token"));
-    assert_eq!(take("d", 4, &[b"u"]), Ok(()));
+    assert_eq!(take("d", 4, &[b"u"]), Ok(5));
     assert_eq!(take("d", 4, &[]).unwrap_err().split(':').next(), Some("no such token"));
     tokens.flushed(None);
     assert_eq!(tokens.take(db, b"e", Token(5), &[], 5), Err(Refusal::Deleted));
@@ -194,11 +195,11 @@ fn tokens_and_what_is_remembered_are_bounded() {
     }
     assert_eq!(tokens.len(), TOKENS_MAX);
     assert_eq!(tokens.take(db, &0_u64.to_be_bytes(), Token(0), &[], 0), Err(Refusal::Unknown));
-    for at in 0..=TAGS_MAX as u64 {
+    for at in 0..=crate::domain::purged_tags::TAGS_MAX as u64 {
         let tags = vec![at.to_be_bytes().to_vec()];
         tokens.invalidated(db, &[Resolved::Tags(TagExpression { all: false, tags, not: vec![] })]);
     }
-    assert_eq!(tokens.tags.len(), 0);
+    assert_eq!(tokens.purged.len(), 0);
     assert_eq!(tokens.take(db, &1_u64.to_be_bytes(), Token(1), &[], 0), Err(Refusal::Invalidated));
     // Time passes: nothing is kept.
     assert_eq!(tokens.ask(db, b"k", Token(7), 10, 1), Asked::Given(Token(7)));
@@ -215,7 +216,7 @@ fn a_deletion_that_a_transaction_queued_counts_when_it_is_carried_out() {
     tokens.void_queued();
     assert_eq!(tokens.take(Db(0), b"a", Token(1), &[], 0), Err(Refusal::Deleted));
     assert_eq!(tokens.take(Db(3), b"a", Token(2), &[], 0), Err(Refusal::Deleted));
-    assert_eq!(tokens.take(Db(0), b"ab", Token(3), &[], 0), Ok(()));
+    assert_eq!(tokens.take(Db(0), b"ab", Token(3), &[], 0), Ok(0));
     tokens.queue(b"b", 2);
     tokens.queue(b"c", 2);
     tokens.ask(Db(0), b"other", Token(4), 0, 10);
@@ -224,5 +225,5 @@ fn a_deletion_that_a_transaction_queued_counts_when_it_is_carried_out() {
     tokens.forget_queued();
     tokens.ask(Db(0), b"a", Token(5), 0, 10);
     tokens.void_queued();
-    assert_eq!(tokens.take(Db(0), b"a", Token(5), &[], 0), Ok(()));
+    assert_eq!(tokens.take(Db(0), b"a", Token(5), &[], 0), Ok(0));
 }
