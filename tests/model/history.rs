@@ -152,6 +152,7 @@ const BETWEEN: &[(u32, &str)] = &[
     (1, "SWAPDB $D $D"),
     (2, "SELECT $D"),
     (2, "INVAL.FETCH $K"),
+    (1, "INVAL.FETCH $K WAIT 1"),
     (2, "INVAL.FILL $K $V"),
     (2, "INVAL.FILL $K $V TAGS 1 $T"),
 ];
