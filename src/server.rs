@@ -48,6 +48,13 @@ impl Shared {
         self.state.try_borrow().ok().map(|state| look(&state))
     }
 
+    /// Whether values that are written anew matter: of keys that a job is about to delete, or of
+    /// which it is known how fresh they are; yes when the state is in use and cannot say.
+    pub fn awaits_overwrites(&self) -> bool {
+        let awaits = |state: &State| !state.jobs.is_empty() || state.has_freshness();
+        self.try_with(awaits).unwrap_or(true)
+    }
+
     /// Whether jobs are under way; yes when the state is in use and cannot say.
     pub fn has_jobs(&self) -> bool {
         self.try_with(|state| !state.jobs.is_empty()).unwrap_or(true)

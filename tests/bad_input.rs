@@ -156,9 +156,16 @@ INVAL.HELP me  -> wrong number of arguments for 'inval.help' command
     }
     for (line, expected) in rows(
         "
-INVAL.EVENT kept {} x  -> unexpected argument 'x'; usage: INVAL.EVENT type [json] [ASYNC] [DRYRUN] [KEYS]
-INVAL.EVENT kept DRYRUN {}  -> unexpected argument '{}'; usage: INVAL.EVENT type [json] [ASYNC] [DRYRUN] [KEYS]
+INVAL.EVENT kept {} x  -> unexpected argument 'x'; usage: INVAL.EVENT type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
+INVAL.EVENT kept DRYRUN {}  -> unexpected argument '{}'; usage: INVAL.EVENT type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
 INVAL.EVENT ''  -> empty event; give it at least one byte
+INVAL.EVENT kept SOFT 0  -> 0 milliseconds are no time to serve stale values; give 1 to 316224000000
+INVAL.EVENT kept SOFT  -> missing time to serve stale values; usage: INVAL.EVENT type ..
+INVAL.EVENT kept ASYNC SOFT 1  -> SOFT with ASYNC: nothing is deleted that could wait; usage: ..
+INVAL.FETCH a WAIT 3600001  -> WAIT 3600001 is not from 1 to 3600000; usage: INVAL.FETCH key [WAIT milliseconds]
+INVAL.FILL a v GRACE 5  -> GRACE without a time to live: give EX, PX, EXAT or PXAT; usage: ..
+INVAL.RULE ADD r ON e KEYS 1 a SOFT 0  -> 0 milliseconds are no time to serve stale values; ..
+INVAL._FRESH 0 0 KEYS a  -> INVAL._FRESH is for replication alone; use INVAL.PURGE ... SOFT
 INVAL.PURGE GLOB * x  -> unexpected argument 'x'; usage: INVAL.PURGE <KEYS..
 INVAL.PURGE KEYS 1 a b  -> unexpected argument 'b'; usage: INVAL.PURGE <KEYS..
 INVAL.PURGE GLOB * LIMIT  -> missing limit; usage: INVAL.PURGE <KEYS..

@@ -146,3 +146,136 @@ fn nothing_is_filled_on_a_replica_and_errors_say_what() {
     world.fake.refuses = Some("OOM");
     assert_eq!(world.run("INVAL.FILL k v").unwrap_err(), "ERR the server refused SET: OOM");
 }
+
+/// A world with a value, and the time that passes in it.
+fn filled(line: &str) -> World {
+    let mut world = World::default();
+    world.run("INVAL.RULE SET r {\"eventType\":\"e\",\"cacheKeys\":[\"k*\"],\"soft\":50}").unwrap();
+    assert_eq!(words(world.run(line)), ["filled"]);
+    world
+}
+
+#[test]
+fn a_soft_invalidation_leaves_the_value_readable_and_one_refreshes_it() {
+    for line in [
+        "INVAL.PURGE KEYS 1 k SOFT 50",
+        "INVAL.PURGE PREFIX k SOFT 50",
+        "INVAL.PURGE TAGS 1 t SOFT 50",
+        "INVAL.EVENT e",
+        "INVAL.EVENT e {} ASYNC",
+        "INVAL.EVENT e {} SOFT 50",
+    ] {
+        let mut world = filled("INVAL.FILL k v TAGS 1 t");
+        let given = words(world.run("INVAL.FETCH other"));
+        let reply = world.run(line).unwrap();
+        let counts = ["matched", "deleted", "marked", "absent"].map(|name| reply.int(name));
+        assert_eq!(counts, [1, 0, 1, 0], "{line}");
+        assert_eq!(world.fake.until, Some(1_700_000_000_050), "{line}");
+        assert!(world.fake.replicated.contains(&"INVAL._FRESH 0 0 KEYS k".to_owned()), "{line}");
+        assert!(world.fake.hears_overwrites);
+        let first = words(world.run("INVAL.FETCH k"));
+        assert_eq!((first.len(), &first[..2]), (3, &["stale".to_owned(), "v".to_owned()][..]));
+        assert_eq!(words(world.run("INVAL.FETCH k WAIT 10")), ["stale", "v"], "{line}");
+        assert_eq!(words(world.run(&format!("INVAL.FILL k w TOKEN {}", first[2]))), ["filled"]);
+        assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "w"], "{line}");
+        assert_eq!(words(world.run(&format!("INVAL.FILL other w TOKEN {}", given[1]))), ["filled"]);
+        let stats = world.shared.with(|state| state.stats.clone());
+        assert_eq!((stats.all.keys.marked, stats.all.keys.deleted, stats.fetch_stale), (1, 0, 2));
+    }
+}
+
+#[test]
+fn whatever_makes_a_stale_value_staler_voids_the_token_to_refresh_it() {
+    for line in [
+        "INVAL.PURGE KEYS 1 k",
+        "INVAL.PURGE KEYS 1 k SOFT 50",
+        "INVAL.PURGE TAGS 1 t SOFT 50",
+        "INVAL.PURGE TAGS 1 t",
+        "INVAL.PURGE TAGS 1 t ASYNC",
+        "INVAL.FILL k newer",
+    ] {
+        let mut world = filled("INVAL.FILL k v TAGS 1 t");
+        world.run("INVAL.PURGE PREFIX k SOFT 50").unwrap();
+        let token = words(world.run("INVAL.FETCH k"))[2].clone();
+        world.run(line).unwrap();
+        let fill = format!("INVAL.FILL k old TOKEN {token}");
+        assert_eq!(words(world.run(&fill))[0], "refused", "{line}");
+    }
+}
+
+#[test]
+fn of_a_soft_and_a_hard_rule_the_hard_one_counts() {
+    for options in ["", " ASYNC"] {
+        let mut world = filled("INVAL.FILL k v");
+        for key in ["k1", "k2", "x"] {
+            world.run(&format!("INVAL.FILL {key} v")).unwrap();
+        }
+        world.run("INVAL.RULE ADD hard ON e KEYS 1 k1 WARM PRIORITY low").unwrap();
+        world.run("INVAL.RULE ADD shorter ON e KEYS 1 k2 SOFT 7 WARM PRIORITY low").unwrap();
+        world.fake.warm_max = 10;
+        world.fake.denied.insert(b"k2".to_vec());
+        let line = format!("INVAL.EVENT e {{}} KEYS{options}");
+        assert!(world.run(&line).unwrap_err().starts_with("NOPERM"), "{line}");
+        assert_eq!(world.keys(), ["k", "k1", "k2", "x"]);
+        assert_eq!(words(world.run("INVAL.FETCH k1")), ["hit", "v"]);
+        world.fake.denied.clear();
+        let reply = world.run(&line).unwrap();
+        assert_eq!((reply.int("matched"), reply.int("marked")), (3, 2), "{line}");
+        while world.slice(1) {}
+        assert_eq!(world.keys(), ["k", "k2", "x"]);
+        assert_eq!(words(world.run("INVAL.FETCH k2"))[0], "stale");
+        let mut warmed = world.fake.warmed.clone();
+        warmed.sort();
+        assert_eq!(warmed, ["k1 hard e low {}", "k2 shorter e low {}"], "{line}");
+        let keys = world.shared.with(|state| state.stats.all.keys);
+        assert_eq!((keys.matched, keys.deleted, keys.marked), (3, 1, 2), "{line}");
+    }
+}
+
+#[test]
+fn a_grace_time_keeps_a_value_beyond_its_time_to_live() {
+    let mut world = filled("INVAL.FILL k v PX 100 GRACE 30");
+    assert_eq!(world.fake.until, Some(1_700_000_000_130));
+    assert_eq!(world.fake.replicated.last().unwrap(), "INVAL._FRESH 1700000000100 0 KEYS k");
+    world.fake.now_ms = 99;
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "v"]);
+    world.fake.now_ms = 100;
+    let first = words(world.run("INVAL.FETCH k"));
+    assert_eq!((first.len(), &*first[0]), (3, "stale"));
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["stale", "v"]);
+    world.fake.may_not_write = true;
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["stale", "v"]);
+    world.fake.may_not_write = false;
+    // A plain write, and a fill without a grace time, are fresh for ever.
+    world.run("INVAL.FILL k w").unwrap();
+    assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "w"]);
+    assert!(world.shared.with(|state| !state.has_freshness()));
+    for (line, error) in [
+        ("INVAL.FILL k v GRACE 1", "ERR GRACE without a time to live: give EX, PX, EXAT or PXAT;"),
+        ("INVAL.FILL k v EX 1 GRACE 0", "ERR 0 milliseconds are no time to serve stale values;"),
+        ("INVAL.PURGE KEYS 1 k SOFT 0", "ERR 0 milliseconds are no time to serve stale values;"),
+        ("INVAL.PURGE KEYS 1 k SOFT 1 ASYNC", "ERR SOFT with ASYNC: nothing is deleted that"),
+        ("INVAL._FRESH 0 0 KEYS k", "ERR INVAL._FRESH is for replication alone; use INVAL.PURGE"),
+    ] {
+        let found = world.run(line).unwrap_err();
+        assert!(found.starts_with(error), "{line}: {found}");
+    }
+}
+
+#[test]
+fn a_replica_follows() {
+    let mut world = World::with_keys(&["a", "b"]);
+    world.fake.is_obeying = true;
+    world.run("INVAL._FRESH 0 5 KEYS a nokey").unwrap();
+    world.run("INVAL._FRESH 7 5 COPY c").unwrap();
+    world.fake.keys.insert(b"c".to_vec());
+    world.shared.notice(crate::domain::change::Change::Copied, Db(0), b"c");
+    let of = |world: &World, key: &[u8]| world.shared.with(|state| state.freshness_of(Db(0), key));
+    assert_eq!(
+        of(&world, b"a").map(|fresh| (fresh.stale_from_ms, fresh.computed_ms)),
+        Some((0, 5))
+    );
+    assert_eq!(of(&world, b"c").map(|fresh| fresh.stale_from_ms), Some(7));
+    assert_eq!((of(&world, b"b"), of(&world, b"nokey")), (None, None));
+    assert_eq!(world.fake.replicated[0], "INVAL._FRESH 0 5 KEYS a nokey");
+}

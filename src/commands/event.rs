@@ -10,7 +10,7 @@ use crate::domain::rule::check_name;
 use crate::server::Server;
 
 /// # Format
-/// `INVAL.EVENT type [json] [ASYNC] [DRYRUN] [KEYS]`
+/// `INVAL.EVENT type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]`
 #[derive(Debug)]
 pub struct Event<'a> {
     /// What happened.
@@ -34,7 +34,9 @@ impl<'a> Event<'a> {
         let mut options = Options::default();
         // A word that is no option is the payload; so a broken one is told as broken JSON.
         let option = |word: &[u8]| {
-            [&b"ASYNC"[..], b"DRYRUN", b"KEYS"].iter().any(|name| word.eq_ignore_ascii_case(name))
+            [&b"ASYNC"[..], b"SOFT", b"DRYRUN", b"KEYS"]
+                .iter()
+                .any(|name| word.eq_ignore_ascii_case(name))
         };
         if args.peek().is_some_and(|word| !option(word)) {
             text = args.next("payload")?;
@@ -44,10 +46,8 @@ impl<'a> Event<'a> {
                 options.dry_run = true;
             } else if args.keyword("KEYS") {
                 options.keys = true;
-            } else if args.keyword("ASYNC") {
-                options.background = true;
             } else {
-                args.finish()?;
+                options.how(args)?;
             }
         }
         Ok(Self { event, payload: Payload::parse(text)?, text, options })

@@ -41,6 +41,9 @@ pub struct Fake {
     /// The time to live that was set last.
     pub until: Option<u64>,
     pub randoms: u64,
+    pub hears_overwrites: bool,
+    /// What the clock says beside 1,700,000,000,000.
+    pub now_ms: u64,
     /// As in a transaction.
     pub may_not_wait: bool,
     /// Clients that were made to wait.
@@ -185,6 +188,18 @@ impl Keyspace for Port<'_> {
         Ok(())
     }
 
+    fn shorten_life(&mut self, name: &[u8], until_ms: u64) -> Result<bool, String> {
+        if let Some(why) = self.fake.refuses {
+            return Err(why.to_owned());
+        }
+        self.fake.until = Some(until_ms);
+        Ok(self.exists(name))
+    }
+
+    fn hear_overwrites(&mut self) {
+        self.fake.hears_overwrites = true;
+    }
+
     fn new_token(&mut self) -> u64 {
         self.fake.randoms += 1;
         self.fake.randoms
@@ -271,6 +286,6 @@ impl Keyspace for Port<'_> {
     }
 
     fn now_ms(&self) -> u64 {
-        1_700_000_000_000
+        1_700_000_000_000 + self.fake.now_ms
     }
 }

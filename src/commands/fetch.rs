@@ -41,7 +41,8 @@ impl<'a> Fetch<'a> {
         Ok(fetch)
     }
 
-    /// `hit` and the value; `miss` and the token to fill with; `busy` while somebody else has
+    /// `hit` and the value; `stale`, the value and for the first reader the token to refresh it;
+    /// `miss` and the token to fill with; `busy` while somebody else has
     /// it, at once or after the time to wait. Where nothing can be filled (a replica), `miss`
     /// comes alone.
     ///
@@ -68,11 +69,14 @@ impl<'a> Fetch<'a> {
     /// The reply; `None` while somebody else is about to fill.
     fn look(&self, server: &mut Server) -> Result<Option<Reply>> {
         let (db, key) = (server.redis().db(), self.key);
-        let is_doomed = server.state(|state| state.job_of(db, key).is_some());
-        if !is_doomed
-            && let Some(value) =
-                server.redis().get(key).map_err(|why| Error::Refused { what: "GET", why })?
-        {
+        let value = server.redis().get(key).map_err(|why| Error::Refused { what: "GET", why })?;
+        // Reading may have deleted the key: what is known of it is asked for afterwards.
+        let (is_doomed, fresh) =
+            server.state(|state| (state.job_of(db, key).is_some(), state.freshness_of(db, key)));
+        if let Some(value) = value.filter(|_| !is_doomed) {
+            if fresh.is_some_and(|fresh| fresh.is_stale(server.redis().now_ms())) {
+                return Ok(Some(self.stale(value, server)));
+            }
             server.state(|state| state.stats.fetch_hits += 1);
             return Ok(Some(Reply::Array(vec![Reply::text("hit"), Reply::Bulk(value)])));
         }
@@ -80,13 +84,30 @@ impl<'a> Fetch<'a> {
             server.state(|state| state.stats.fetch_misses += 1);
             return Ok(Some(Reply::Array(vec![Reply::text("miss")])));
         }
+        Ok(match self.ask(server) {
+            Asked::Given(token) => Some(miss(server, token)),
+            Asked::Busy => None,
+        })
+    }
+
+    /// A value that is stale, and for the first who reads it the token to refresh it.
+    fn stale(&self, value: Vec<u8>, server: &mut Server) -> Reply {
+        server.state(|state| state.stats.fetch_stale += 1);
+        let mut items = vec![Reply::text("stale"), Reply::Bulk(value)];
+        if server.redis().may_write()
+            && let Asked::Given(token) = self.ask(server)
+        {
+            items.push(shown(token));
+        }
+        Reply::Array(items)
+    }
+
+    fn ask(&self, server: &mut Server) -> Asked {
+        let (db, key) = (server.redis().db(), self.key);
         let token = Token(server.redis().new_token());
         let now_ms = server.redis().monotonic_micros() / 1000;
         let ttl_ms = server.redis().token_ttl_ms();
-        match server.state(|state| state.tokens.ask(db, key, token, now_ms, ttl_ms)) {
-            Asked::Given(token) => Ok(Some(miss(server, token))),
-            Asked::Busy => Ok(None),
-        }
+        server.state(|state| state.tokens.ask(db, key, token, now_ms, ttl_ms))
     }
 
     /// What a reader that waited is told.
@@ -118,9 +139,13 @@ pub fn told(words: &[&[u8]], wake: Wake, server: &mut Server) -> Result<Reply> {
     Fetch::parse(&mut Args::new(arguments, &"INVAL.FETCH"))?.told(wake, server)
 }
 
-fn miss(server: &mut Server, Token(token): Token) -> Reply {
+fn miss(server: &mut Server, token: Token) -> Reply {
     server.state(|state| state.stats.fetch_misses += 1);
-    Reply::Array(vec![Reply::text("miss"), Reply::bulk(format!("{token:016x}"))])
+    Reply::Array(vec![Reply::text("miss"), shown(token)])
+}
+
+fn shown(Token(token): Token) -> Reply {
+    Reply::bulk(format!("{token:016x}"))
 }
 
 fn busy(server: &mut Server) -> Reply {

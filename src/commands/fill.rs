@@ -4,7 +4,9 @@ use super::args::Args;
 use super::fetch::cache_key;
 use super::keyspace::Expiry;
 use super::reply::Reply;
+use super::soft;
 use crate::domain::error::{Error, Result};
+use crate::domain::freshness::Freshness;
 use crate::domain::tag_store::check_tags;
 use crate::domain::tokens::{Refusal, Token};
 use crate::server::Server;
@@ -13,13 +15,15 @@ use crate::server::Server;
 const EXPIRY_END_MS: u64 = 1 << 62;
 
 /// # Format
-/// `INVAL.FILL key value [TOKEN token] [EX s | PX ms | EXAT s | PXAT ms] [TAGS n tag [tag ...]]`
+/// `INVAL.FILL key value [TOKEN token] [EX s | PX ms | EXAT s | PXAT ms] [GRACE ms]
+/// [TAGS n tag [tag ...]]`
 #[derive(Debug)]
 pub struct Fill<'a> {
     key: &'a [u8],
     value: &'a [u8],
     token: Option<Token>,
     expiry: Option<Expiry>,
+    grace_ms: Option<u64>,
     tags: &'a [&'a [u8]],
 }
 
@@ -30,13 +34,15 @@ impl<'a> Fill<'a> {
     /// A bad token, time or tag, or arguments that do not fit.
     pub fn parse(args: &mut Args<'a>) -> Result<Self> {
         let (key, value) = (cache_key(args)?, args.next("value")?);
-        let mut fill = Self { key, value, token: None, expiry: None, tags: &[] };
+        let mut fill = Self { key, value, token: None, expiry: None, grace_ms: None, tags: &[] };
         while !args.is_done() {
             if fill.token.is_none() && args.keyword("TOKEN") {
                 fill.token = Some(token(args.next("token")?)?);
             } else if fill.tags.is_empty() && args.keyword("TAGS") {
                 fill.tags = args.counted("tags")?;
                 check_tags(fill.tags.iter().copied())?;
+            } else if fill.grace_ms.is_none() && args.keyword("GRACE") {
+                fill.grace_ms = Some(soft::parse(args)?);
             } else if fill.expiry.is_none()
                 && let Some(expiry) = expiry(args)?
             {
@@ -45,12 +51,18 @@ impl<'a> Fill<'a> {
                 args.finish()?;
             }
         }
+        if fill.grace_ms.is_some() && fill.expiry.is_none() {
+            return Err(
+                args.usage("GRACE without a time to live: give EX, PX, EXAT or PXAT".to_owned())
+            );
+        }
         Ok(fill)
     }
 
     /// Stores value, time to live and tags in one step: `filled`. With a token that is void
     /// nothing is stored: `refused` and the reason. Without a token it is always stored. A key
-    /// that is there keeps its tags unless the fill brings some.
+    /// that is there keeps its tags unless the fill brings some. With a grace time the value
+    /// stays for so long after its time to live, stale.
     ///
     /// # Errors
     /// The server refuses; tags for a key outside the fence, or no memory for them.
@@ -58,7 +70,7 @@ impl<'a> Fill<'a> {
         let db = server.redis().db();
         let (key, tags) = (self.key, self.tags);
         server.state(|state| {
-            if tags.is_empty() {
+            if tags.is_empty() && self.grace_ms.is_none() {
                 return Ok(());
             }
             if !state.fence().allows(key) {
@@ -72,11 +84,14 @@ impl<'a> Fill<'a> {
             Some(token) => state.tokens.take(db, key, token, tags, now_ms).map(Some),
             None => Ok(None),
         });
-        if let Err(refusal) = taken {
-            return Ok(refused(server, &refusal));
-        }
+        let computed_ms = match taken {
+            Ok(computed_ms) => computed_ms.unwrap_or_default(),
+            Err(refusal) => return Ok(refused(server, &refusal)),
+        };
         let wall_ms = server.redis().now_ms();
-        let until_ms = self.expiry.map(|expiry| expiry.until_ms(wall_ms));
+        let stale_from_ms = self.expiry.map(|expiry| expiry.until_ms(wall_ms));
+        let grace_ms = self.grace_ms.unwrap_or_default();
+        let until_ms = stale_from_ms.map(|ms| ms.saturating_add(grace_ms));
         if let Err(why) = server.redis().set(key, self.value, until_ms) {
             server.state(|state| state.tokens.failed(db, key));
             return Err(Error::Refused { what: "SET", why });
@@ -91,6 +106,13 @@ impl<'a> Fill<'a> {
             });
             let words = [b"TAG.SET", key].into_iter().chain(tags.iter().copied());
             server.redis().replicate(&words.collect::<Vec<_>>());
+        }
+        let fresh = stale_from_ms.filter(|_| grace_ms > 0);
+        let fresh = fresh.map(|stale_from_ms| Freshness { stale_from_ms, computed_ms });
+        if let Some(fresh) = fresh.filter(|_| server.redis().exists(key)) {
+            server.redis().hear_overwrites();
+            server.state(|state| state.set_freshness(db, key, fresh));
+            soft::replicate(server, fresh, &[key]);
         }
         server.state(|state| {
             state.stats.fills += 1;

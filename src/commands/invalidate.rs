@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::args::Args;
 use super::keyspace::WarmEntry;
 use super::reply::Reply;
 use super::slices;
+use super::soft;
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
@@ -27,6 +29,30 @@ pub struct Options {
     pub keys: bool,
     /// Delete in slices, after the reply.
     pub background: bool,
+    /// Mark as stale for so many milliseconds at most, and delete nothing.
+    pub soft_ms: Option<u64>,
+}
+
+impl Options {
+    /// Takes `ASYNC` or `SOFT milliseconds`, and nothing else.
+    ///
+    /// # Errors
+    /// Another word, a bad time, or both.
+    pub(super) fn how(&mut self, args: &mut Args) -> Result<()> {
+        if args.keyword("ASYNC") {
+            self.background = true;
+        } else if args.keyword("SOFT") {
+            self.soft_ms = Some(soft::parse(args)?);
+        } else {
+            args.finish()?;
+        }
+        match self.background && self.soft_ms.is_some() {
+            true => {
+                Err(args.usage("SOFT with ASYNC: nothing is deleted that could wait".to_owned()))
+            }
+            false => Ok(()),
+        }
+    }
 }
 
 /// Carries a request out and answers. `start` is when its making began, in microseconds of the
@@ -41,6 +67,10 @@ pub fn invalidate(
     payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
+    let request = match options.soft_ms {
+        Some(ms) => request.soften(ms),
+        None => request,
+    };
     if options.background && !options.dry_run {
         return slices::start(server, start, request, payload, options);
     }
@@ -49,8 +79,8 @@ pub fn invalidate(
     let limit = request.limit;
     let named = targets_for_tokens(server, &request);
     let plan = look(server, request, most)?;
-    // Who limits a purge does not ask for all keys to be gone.
-    let hurries = limit.is_none() && !options.dry_run;
+    // Who limits a purge, or marks, does not ask for all keys to be gone.
+    let hurries = limit.is_none() && !options.dry_run && !plan.is_soft();
     let planned =
         plan.matched.min(limit.unwrap_or(u64::MAX)) + if hurries { plan.doomed_count } else { 0 };
     if planned > most {
@@ -69,7 +99,11 @@ pub fn invalidate(
     let mut refused = match options.dry_run {
         true => None,
         false => {
-            server.state(|state| state.tokens.invalidated(plan.db, &named));
+            server.state(|state| {
+                state.tokens.invalidated(plan.db, &named);
+                // A tag names keys that are there.
+                state.tokens.void_all(plan.db, plan.names.iter());
+            });
             act(server, &plan, &mut outcome, payload).err()
         }
     };
@@ -139,16 +173,16 @@ fn hurry(server: &mut Server, plan: &Plan) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// Deletes the keys of a plan, and queues those that are to be warmed.
+/// Deletes or marks the keys of a plan, and queues those that are to be warmed.
 pub(super) fn act(
     server: &mut Server,
     plan: &Plan,
     outcome: &mut Outcome,
     payload: &[u8],
 ) -> std::result::Result<(), String> {
-    let mut start = 0;
-    while start < plan.names.len() {
-        let batch = start..plan.names.len().min(start + UNLINK_BATCH);
+    let (mut start, deletes) = (0, plan.deletes());
+    while start < deletes {
+        let batch = start..deletes.min(start + UNLINK_BATCH);
         start = batch.end;
         server.state(|state| {
             state.begin_deletion(plan.db, &plan.names, &plan.ids, batch.clone());
@@ -159,12 +193,7 @@ pub(super) fn act(
             true => vec![],
             false => absent_of(server, plan, batch.clone(), &expired, outcome),
         };
-        if !absent.is_empty() {
-            let gone = outcome.gone.get_or_insert_with(|| vec![true; plan.names.len()]);
-            absent
-                .iter()
-                .for_each(|at| gone.iter_mut().skip(*at).take(1).for_each(|slot| *slot = false));
-        }
+        absent.iter().for_each(|at| outcome.was_absent(plan, *at));
         for at in batch {
             match outcome.is_gone(at) {
                 true => outcome.count(plan, at, |count| count.deleted += 1),
@@ -172,6 +201,7 @@ pub(super) fn act(
             }
         }
     }
+    soft::mark(server, plan, outcome)?;
     warm(server, plan, outcome, payload);
     Ok(())
 }
@@ -235,6 +265,7 @@ fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
         ("rules", Reply::count(rules)),
         ("matched", Reply::count(plan.matched)),
         ("deleted", Reply::count(total.deleted)),
+        ("marked", Reply::count(total.marked)),
         ("absent", Reply::count(total.absent)),
         ("warmed", Reply::count(total.warmed)),
         ("refused", Reply::count(outcome.refused)),

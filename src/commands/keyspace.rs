@@ -36,6 +36,16 @@ pub trait Keyspace {
     /// Why the server refused, in its words.
     fn set(&mut self, name: &[u8], value: &[u8], until_ms: Option<u64>) -> Result<(), String>;
 
+    /// Has a key die at a time in milliseconds since 1970 at the latest, here and on replicas;
+    /// false when it is not there.
+    ///
+    /// # Errors
+    /// Why the server refused, in its words.
+    fn shorten_life(&mut self, name: &[u8], until_ms: u64) -> Result<bool, String>;
+
+    /// It is known how fresh values are: has the server tell of those that are written anew.
+    fn hear_overwrites(&mut self);
+
     /// A number that nobody can guess, for a fill token. From here on deletions of keys that are
     /// not there are heard, too.
     fn new_token(&mut self) -> u64;

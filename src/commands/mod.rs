@@ -20,6 +20,7 @@ pub mod purge;
 pub mod reply;
 pub mod rule;
 pub mod slices;
+pub mod soft;
 pub mod spec;
 pub mod stats;
 pub mod syntax;

@@ -14,7 +14,7 @@ use crate::server::Server;
 
 /// # Format
 /// `INVAL.PURGE <KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] |
-/// GLOB glob | PREFIX prefix | REGEX regex> [ASYNC] [DRYRUN] [LIMIT n] [KEYS]`
+/// GLOB glob | PREFIX prefix | REGEX regex> [SOFT milliseconds | ASYNC] [DRYRUN] [LIMIT n] [KEYS]`
 #[derive(Debug)]
 pub struct Purge {
     targets: Vec<Resolved>,
@@ -50,12 +50,10 @@ impl Purge {
                 purge.options.dry_run = true;
             } else if args.keyword("KEYS") {
                 purge.options.keys = true;
-            } else if args.keyword("ASYNC") {
-                purge.options.background = true;
             } else if args.keyword("LIMIT") {
                 purge.limit = Some(args.number("limit")?);
             } else {
-                args.finish()?;
+                purge.options.how(args)?;
             }
         }
         if purge.options.background && purge.limit.is_some() {

@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::reply::Reply;
+use super::soft;
 use crate::domain::error::{Error, Result};
 use crate::domain::rule::{Rule, check_name};
 use crate::domain::rule_document::{RuleDocument, parse_one, parse_with_files, to_json};
@@ -31,7 +32,7 @@ impl SetRule {
     }
 
     /// Reads `ADD name ON event [KEYS n key ..] [PATTERNS n regex ..] [TAGS n tag ..]
-    /// [WHEN condition] [PRIORITY high|medium|low] [WARM] [DESC text]`.
+    /// [WHEN condition] [PRIORITY high|medium|low] [WARM] [SOFT milliseconds] [DESC text]`.
     ///
     /// # Errors
     /// A bad rule, or arguments that do not fit.
@@ -59,6 +60,8 @@ impl SetRule {
                 document.priority = args.text("priority")?.to_owned();
             } else if args.keyword("WARM") {
                 document.warm_cache = true;
+            } else if args.keyword("SOFT") {
+                document.soft = soft::parse(args)?;
             } else if args.keyword("DESC") {
                 document.description = args.text("description")?.to_owned();
             } else {
@@ -128,6 +131,7 @@ impl<'a> GetRule<'a> {
             ("when", Reply::bulk(document.when)),
             ("priority", Reply::bulk(document.priority)),
             ("warmCache", Reply::flag(document.warm_cache)),
+            ("soft", Reply::count(document.soft)),
             ("description", Reply::bulk(document.description)),
             ("enabled", Reply::flag(document.enabled)),
         ]))
@@ -196,6 +200,7 @@ impl<'a> ListRules<'a> {
                     ("priority", Reply::text(rule.priority.as_str())),
                     ("targets", Reply::count(rule.targets.len())),
                     ("warmCache", Reply::flag(rule.warm)),
+                    ("soft", Reply::count(rule.soft_ms.unwrap_or_default())),
                     ("enabled", Reply::flag(rule.enabled)),
                     ("description", Reply::bulk(rule.description.as_str())),
                 ])

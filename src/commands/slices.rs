@@ -1,12 +1,13 @@
 //! `ASYNC`: the plan is fixed and marked at once, the keys go in slices.
 
-use super::invalidate::{Options, act};
+use super::invalidate::{Options, act, look};
 use super::keyspace::Denied;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::job_record::{self, Words};
 use crate::domain::jobs::{Head, JOBS_MAX, Stage};
 use crate::domain::name::{Db, NameList, Shown};
+use crate::domain::outcome::Outcome;
 use crate::domain::plan::{self, IdPlan};
 use crate::domain::request::{Origin, Request};
 use crate::domain::rule::Resolved;
@@ -25,7 +26,7 @@ const NAMES_PER_CHECK: usize = 1000;
 pub(super) fn start(
     server: &mut Server,
     begin: u64,
-    request: Request,
+    mut request: Request,
     payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
@@ -34,6 +35,10 @@ pub(super) fn start(
     }
     let db = server.redis().db();
     learn(server, &request);
+    let soft = request.split_soft();
+    if let Some(soft) = &soft {
+        check_soft(server, soft)?;
+    }
     if server.state(|state| state.memory.has_left_out()) {
         return Err(Error::NotIndexed);
     }
@@ -56,6 +61,10 @@ pub(super) fn start(
         let id = state.jobs.last + 1;
         let record = job_record::start(id, &head, state.fence(), &request);
         state.tokens.invalidated(db, request.targets.iter().map(|(_, target)| target));
+        if !state.tokens.is_empty() {
+            let names = names_of(state, db, &plan.ids);
+            state.tokens.void_all(db, names.iter());
+        }
         state.open_job(id, head, 0, 0);
         state.doom(id, db, plan);
         state.job_resolved(id, refused, resolved.saturating_sub(begin));
@@ -63,15 +72,20 @@ pub(super) fn start(
     });
     server.redis().begin_slices();
     replicate(server, &record);
+    let marked = match soft {
+        Some(soft) => soften(server, soft, payload)?,
+        None => Outcome::default(),
+    };
     let micros = server.redis().monotonic_micros().saturating_sub(begin);
     let rules = request.rules.iter().filter(|rule| rule.name.is_some()).count();
     let mut reply = Reply::map([
         ("rules", Reply::count(rules)),
-        ("matched", Reply::count(matched)),
+        ("matched", Reply::count(matched as u64 + marked.total.matched)),
         ("deleted", Reply::count(0)),
-        ("absent", Reply::count(0)),
-        ("warmed", Reply::count(0)),
-        ("refused", Reply::count(refused)),
+        ("marked", Reply::count(marked.total.marked)),
+        ("absent", Reply::count(marked.total.absent)),
+        ("warmed", Reply::count(marked.total.warmed)),
+        ("refused", Reply::count(refused + marked.refused)),
         ("micros", Reply::count(micros)),
         ("job", Reply::count(id)),
     ]);
@@ -82,6 +96,38 @@ pub(super) fn start(
         reply = reply.with("keys", Reply::bulks(names.iter()));
     }
     Ok(reply)
+}
+
+/// Whether the caller may mark the keys of the soft rules of an event.
+fn check_soft(server: &mut Server, soft: &Request) -> Result<()> {
+    let most = server.redis().sync_max_keys();
+    let plan = look(server, soft.clone(), most)?;
+    if plan.matched > most {
+        return Err(Error::PlanTooLarge { keys: plan.matched, limit: most });
+    }
+    match server.redis().first_denied(&plan.names) {
+        Some(denied) => {
+            let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
+            Err(Error::NoPermission { user: denied.user, key })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Marks the keys of the soft rules of an event that the job does not delete; at once, for
+/// nothing is deleted that could wait.
+fn soften(server: &mut Server, soft: Request, payload: &[u8]) -> Result<Outcome> {
+    let db = server.redis().db();
+    server.state(|state| {
+        state.tokens.invalidated(db, soft.targets.iter().map(|(_, target)| target));
+    });
+    let plan = look(server, soft, u64::MAX)?;
+    let mut outcome = Outcome::of(&plan);
+    server.state(|state| state.tokens.void_all(plan.db, plan.names.iter()));
+    let done = act(server, &plan, &mut outcome, payload);
+    server.state(|state| state.stats.record_part(&plan, &outcome));
+    let planned = plan.names.len() as u64;
+    done.map(|()| outcome).map_err(|why| Error::DeletionRefused { deleted: 0, planned, why })
 }
 
 /// While the index is incomplete, indexes what the request may name: a key waits for a job by

@@ -116,6 +116,7 @@ fn row(row: &Row) -> Reply {
         ("empty_runs", Reply::count(row.empty_runs)),
         ("keys_matched", Reply::count(row.keys.matched)),
         ("keys_deleted", Reply::count(row.keys.deleted)),
+        ("keys_marked", Reply::count(row.keys.marked)),
         ("keys_absent", Reply::count(row.keys.absent)),
         ("keys_warmed", Reply::count(row.keys.warmed)),
         ("last_ms", Reply::count(row.last_ms)),

@@ -11,6 +11,7 @@ use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
 use super::reply::Reply;
 use super::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
+use super::soft::Follow;
 use super::stats::Stats;
 use super::tags::{CardTag, CarryTags, Edit, EditTags, GetTags, KeysOfTags, ListTags};
 use crate::domain::error::Result;
@@ -137,8 +138,8 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.EVENT",
         sub: None,
-        syntax: "type [json] [ASYNC] [DRYRUN] [KEYS]",
-        summary: "Runs the rules of an event: the keys they name are gone when it replies, or with ASYNC soon after.",
+        syntax: "type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]",
+        summary: "Runs the rules of an event: the keys they name are gone when it replies, with ASYNC soon after, with SOFT when their time is over.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",
@@ -148,8 +149,8 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.PURGE",
         sub: None,
-        syntax: "<KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] | GLOB glob | PREFIX prefix | REGEX regex> [ASYNC] [DRYRUN] [LIMIT n] [KEYS]",
-        summary: "Deletes keys by name, tag, glob, prefix or regex; with ASYNC in slices, after the reply.",
+        syntax: "<KEYS n key [key ...] | TAGS [ANY | ALL] n tag [tag ...] [NOT n tag [tag ...]] | GLOB glob | PREFIX prefix | REGEX regex> [SOFT milliseconds | ASYNC] [DRYRUN] [LIMIT n] [KEYS]",
+        summary: "Deletes keys by name, tag, glob, prefix or regex; with ASYNC in slices, after the reply; with SOFT marks them as stale and lets them die.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",
@@ -160,7 +161,7 @@ pub static TABLE: &[Spec] = &[
         name: "INVAL.FETCH",
         sub: None,
         syntax: "key [WAIT milliseconds]",
-        summary: "Reads a string: hit and the value, or miss and the token to fill with, or busy while another client has it; with WAIT that client's value is waited for.",
+        summary: "Reads a string: hit and the value; stale, the value and the token to refresh it; miss and the token to fill with; or busy while another client has it. With WAIT that client's value is waited for.",
         complexity: "O(1)",
         flags: "readonly blocking",
         categories: "keyspace read blocking",
@@ -170,7 +171,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.FILL",
         sub: None,
-        syntax: "key value [TOKEN token] [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds] [TAGS n tag [tag ...]]",
+        syntax: "key value [TOKEN token] [EX seconds | PX milliseconds | EXAT seconds | PXAT milliseconds] [GRACE milliseconds] [TAGS n tag [tag ...]]",
         summary: "Stores value, time to live and tags in one step; refused when the key or a tag was invalidated since the token was given.",
         complexity: "O(T) where T is the number of tags the key has and gets.",
         flags: "write deny-oom fast",
@@ -201,6 +202,17 @@ pub static TABLE: &[Spec] = &[
         run: |args, server| FollowJob::parse(args)?.run(server),
     },
     Spec {
+        name: "INVAL._FRESH",
+        sub: None,
+        syntax: "stale-from computed <KEYS | COPY> key [key ...]",
+        summary: "For replication alone: until when values are fresh.",
+        complexity: "O(N) where N is the number of keys.",
+        flags: "write",
+        categories: "admin dangerous write",
+        key: KeyUse::None,
+        run: |args, server| Follow::parse(args)?.run(server),
+    },
+    Spec {
         name: "INVAL.EXPLAIN",
         sub: None,
         syntax: "<[EVENT] type [json] | [PURGE] target [argument ...]>",
@@ -225,7 +237,7 @@ pub static TABLE: &[Spec] = &[
     Spec {
         name: "INVAL.RULE",
         sub: Some("ADD"),
-        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [WHEN condition] [PRIORITY priority] [WARM] [DESC text]",
+        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [WHEN condition] [PRIORITY priority] [WARM] [SOFT milliseconds] [DESC text]",
         summary: "Adds a rule without writing JSON.",
         complexity: "O(L) where L is the length of the arguments.",
         flags: "write deny-oom",

@@ -195,7 +195,8 @@ impl State {
 
     /// What a key takes along to another name.
     fn luggage_of(&self, db: Db, name: &[u8]) -> Luggage {
-        Luggage { tags: self.tags_of(db, name), job: self.job_of(db, name) }
+        let fresh = self.freshness_of(db, name);
+        Luggage { tags: self.tags_of(db, name), job: self.job_of(db, name), fresh }
     }
 
     /// The job that is about to delete a key.
@@ -209,9 +210,13 @@ impl State {
     fn luggage_of_copy(&mut self, db: Db, name: &[u8]) -> Luggage {
         let carried = self.travel.carried.take_if(|(at, key, _)| *at == db && **key == *name);
         let job = self.travel.carried_job.take_if(|(at, key, _)| *at == db && **key == *name);
-        let job = job.map(|(_, _, job)| job);
-        if carried.is_some() || job.is_some() {
-            return Luggage { tags: carried.map(|(_, _, tags)| tags).unwrap_or_default(), job };
+        let fresh = self.travel.carried_fresh.take_if(|(at, key, _)| *at == db && **key == *name);
+        if carried.is_some() || job.is_some() || fresh.is_some() {
+            return Luggage {
+                tags: carried.map(|(_, _, tags)| tags).unwrap_or_default(),
+                job: job.map(|(_, _, job)| job),
+                fresh: fresh.map(|(_, _, fresh)| fresh),
+            };
         }
         let mut luggage = Luggage::default();
         for (from, source) in self.travel.sources_of(db, name) {
@@ -222,6 +227,8 @@ impl State {
             for from in databases.into_iter().filter(|from| (*from, &*source) != (db, name)) {
                 luggage.tags.extend(self.tags_of(from, &source));
                 luggage.job = luggage.job.or_else(|| self.job_of(from, &source));
+                let fresh = [luggage.fresh, self.freshness_of(from, &source)];
+                luggage.fresh = fresh.into_iter().flatten().min_by_key(|of| of.stale_from_ms);
             }
         }
         luggage
@@ -232,12 +239,13 @@ impl State {
     fn put(&mut self, db: Db, name: &[u8], luggage: &Luggage) {
         let job = luggage.job.filter(|job| self.jobs.has(*job));
         // Nobody can be told that tags are refused here, or that a job is: they are kept.
-        let must = !luggage.tags.is_empty() || job.is_some();
+        let must = !luggage.tags.is_empty() || job.is_some() || luggage.fresh.is_some();
         if self.fence.allows(name) && (must || self.admits(db, name)) {
             let (database, standing) = self.database_and_standing(db);
             database.seen(name, standing);
             database.set_tags(name, luggage.tags.iter().map(Vec::as_slice));
             if let Some(id) = database.keys.find(name) {
+                database.fresh.set(id, luggage.fresh);
                 database.spare(id);
                 if let Some(job) = job {
                     database.doom(id, job, NO_RULE);

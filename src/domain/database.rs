@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::burst_trie::Spot;
 use super::doomed::{Doomed, JobSlot};
+use super::freshness::FreshnessTable;
 use super::key_table::{KeyId, KeyTable};
 use super::noted::Noted;
 use super::standing::Standing;
@@ -25,6 +26,8 @@ pub struct Database {
     pub(super) noted: Noted,
     /// What jobs are about to delete.
     pub(super) doomed: Doomed,
+    /// Until when values are fresh, where that is known.
+    pub fresh: FreshnessTable,
 }
 
 /// A key that is gone.
@@ -49,18 +52,21 @@ impl Database {
     pub(super) fn created_at(&mut self, spot: Option<Spot>, name: &[u8], standing: &mut Standing) {
         if let Some((id, false)) = self.intern(spot, name, standing) {
             self.tags.clear(id);
+            self.fresh.remove(id);
             self.spare(id);
         }
     }
 
-    /// The whole value of a key was written anew. One that was about to be deleted is another
-    /// key now: it lives, without the old one's tags.
+    /// The whole value of a key was written anew: it is fresh. One that was about to be deleted
+    /// is another key now: it lives, without the old one's tags.
     pub fn overwritten(&mut self, name: &[u8]) {
-        if self.doomed.is_any()
+        if (self.doomed.is_any() || !self.fresh.is_empty())
             && let Some(id) = self.keys.find(name)
-            && self.spare(id)
         {
-            self.tags.clear(id);
+            self.fresh.remove(id);
+            if self.spare(id) {
+                self.tags.clear(id);
+            }
         }
     }
 
@@ -100,6 +106,7 @@ impl Database {
         };
         let id = self.keys.remove(name)?;
         self.tags.clear(id);
+        self.fresh.remove(id);
         self.noted.removed(id);
         if let Some(job) = job {
             self.doomed.forget_one(job);
@@ -190,6 +197,9 @@ impl Database {
                 doomed(job);
             }
         }
+        if !self.fresh.is_empty() {
+            ids.iter().for_each(|id| self.fresh.remove(*id));
+        }
         self.tags.clear_all(ids);
         self.noted.removed_all(ids);
         self.keys.remove_ids(ids);
@@ -249,6 +259,12 @@ impl Database {
             }
             keys
         }
+    }
+
+    /// Whether all keys of which it is known how fresh they are live.
+    pub(super) fn are_fresh_live(&self) -> bool {
+        let of_live = |(id, _): (KeyId, &[u8])| usize::from(self.fresh.get(id).is_some());
+        self.fresh.is_empty() || self.keys.iter().map(of_live).sum::<usize>() == self.fresh.len()
     }
 
     /// The first broken invariant.

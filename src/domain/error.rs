@@ -71,6 +71,8 @@ pub enum Error {
     NoTargets,
     /// A priority that is none.
     BadPriority { found: String },
+    /// A time to serve stale values that is none.
+    BadSoft { ms: u64, limit: u64 },
     /// A condition that does not parse.
     ConditionSyntax { condition: String, at: usize, found: String, expected: String },
     /// The document and the command name different rules.

@@ -50,6 +50,16 @@ impl State {
                 part.keys.chunks(TOGETHER).for_each(|some| database.restore(some, &part.tags));
             }
         });
+        snapshot.for_each_freshness(|db, (key, fresh)| {
+            if self.memory.has_left_out() {
+                self.keep_on_word(db, key);
+            }
+            if let Some(database) = self.databases.get_mut(&db)
+                && let Some(id) = database.keys.find(key)
+            {
+                database.fresh.set(id, Some(fresh));
+            }
+        });
         snapshot.for_each_job_record(|db, words| {
             // Each record was read once without an error when it came.
             let _ = self.follow(db, words, 0);
@@ -97,6 +107,7 @@ impl State {
         !self.rules.is_empty()
             || !self.files.is_empty()
             || !self.jobs.is_empty()
+            || self.has_freshness()
             || self.sizes().2 > 0
     }
 }

@@ -91,7 +91,10 @@ impl State {
     /// Bytes that the index holds from the allocator, about: names and tags of all databases.
     pub fn index_bytes(&self) -> usize {
         let of_each = self.databases.values();
-        of_each.map(|database| database.keys.held_bytes() + database.tags.held_bytes()).sum()
+        let held = |database: &super::database::Database| {
+            database.keys.held_bytes() + database.tags.held_bytes() + database.fresh.held_bytes()
+        };
+        of_each.map(held).sum()
     }
 
     /// Sets the limit of [`State::index_bytes`]; 0 for none. What is indexed stays.
@@ -261,7 +264,7 @@ mod tests {
         let held = state.index_bytes();
         assert!((MAX / 100 * 98..=MAX / 100 * 102).contains(&held), "{held} after {at}");
         // What nobody can be refused is kept.
-        state.travel.under_way = Luggage { tags: vec![b"t".to_vec()], job: None };
+        state.travel.under_way = Luggage { tags: vec![b"t".to_vec()], ..Luggage::default() };
         state.told(Change::Arrived, Db(0), b"renamed");
         assert_eq!(state.tags_of(Db(0), b"renamed"), [b"t".to_vec()]);
         state.told(Change::Arrived, Db(0), b"renamed without tags");

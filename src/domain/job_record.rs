@@ -178,7 +178,12 @@ impl<'a> Reader<'a> {
         let rules = self.many(|words| {
             let (named, name) = (words.flag()?, words.text()?.to_owned());
             let priority = Priority::parse(words.text()?).ok()?;
-            Some(PlanRule { name: named.then_some(name), priority, warm: words.flag()? })
+            Some(PlanRule {
+                name: named.then_some(name),
+                priority,
+                warm: words.flag()?,
+                soft_ms: None,
+            })
         })?;
         Some((id, Head { origin, text, started_ms, rules, payload }))
     }

@@ -33,6 +33,7 @@ impl State {
             ids: vec![],
             taken_by: vec![],
             warm_for: vec![],
+            soft_ms: vec![],
             matched: 0,
             refused: 0,
             doomed: NameList::default(),

@@ -20,6 +20,8 @@ mod engine_cost;
 pub mod error;
 pub mod fence;
 mod files;
+pub mod freshness;
+pub mod freshness_record;
 pub mod glob;
 pub mod health;
 pub mod index_memory;
@@ -218,6 +220,9 @@ impl State {
             checked.map_err(|why| format!("db{}: {why}", db.0))?;
             if database.keys.is_empty() {
                 return Err(format!("db{} is empty and still there", db.0));
+            }
+            if !database.are_fresh_live() {
+                return Err(format!("db{} knows how fresh a key is that is not there", db.0));
             }
             if let Some(slot) = database.doomed.slots().find(|slot| !self.jobs.has(*slot)) {
                 return Err(format!("db{} holds keys of job {slot}, which is none", db.0));

@@ -25,7 +25,7 @@ pub struct Outcome {
     pub resolve_micros: u64,
     /// Time to check, delete and queue them.
     pub delete_micros: u64,
-    /// Positions of the names that were there and went; `None` means all of them.
+    /// Positions of the names that were there, and went or were marked; `None` means all of them.
     pub gone: Option<Vec<bool>>,
 }
 
@@ -36,10 +36,23 @@ pub struct Count {
     pub matched: u64,
     /// Deleted by us.
     pub deleted: u64,
+    /// Marked as stale by us.
+    pub marked: u64,
     /// Gone before we came: expired, or the index was wrong.
     pub absent: u64,
     /// Queued for warming.
     pub warmed: u64,
+}
+
+impl Count {
+    /// Adds another one's.
+    pub fn add(&mut self, other: Self) {
+        self.matched += other.matched;
+        self.deleted += other.deleted;
+        self.marked += other.marked;
+        self.absent += other.absent;
+        self.warmed += other.warmed;
+    }
 }
 
 impl Outcome {
@@ -66,7 +79,15 @@ impl Outcome {
         change(&mut self.total);
     }
 
-    /// Whether the name at `at` was there and went.
+    /// The name at `at` was not there.
+    pub fn was_absent(&mut self, plan: &Plan, at: usize) {
+        let gone = self.gone.get_or_insert_with(|| vec![true; plan.names.len()]);
+        if let Some(slot) = gone.get_mut(at) {
+            *slot = false;
+        }
+    }
+
+    /// Whether the name at `at` was there, and went or was marked.
     pub fn is_gone(&self, at: usize) -> bool {
         self.gone.as_ref().is_none_or(|gone| gone.get(at).copied().unwrap_or(false))
     }

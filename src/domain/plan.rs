@@ -51,6 +51,9 @@ pub struct Plan {
     pub taken_by: Vec<u32>,
     /// For each name, the position of the rule that wants it warmed.
     pub warm_for: Vec<Option<u32>>,
+    /// For each name, how long it may be served stale; `None`: it is deleted. Empty when all
+    /// are. Those that are deleted come first.
+    pub soft_ms: Vec<Option<u64>>,
     /// Keys that matched, before the limit.
     pub matched: u64,
     /// Keys named outside the fence: never touched.
@@ -63,6 +66,39 @@ pub struct Plan {
     pub doomed_count: u64,
     /// What matching took, in steps (see `inval.pattern-max-steps`).
     pub steps: u64,
+}
+
+impl Plan {
+    /// Names that are deleted: the first ones.
+    pub fn deletes(&self) -> usize {
+        match self.soft_ms.is_empty() {
+            true => self.names.len(),
+            false => self.soft_ms.partition_point(Option::is_none),
+        }
+    }
+
+    /// Whether no key is asked to be deleted.
+    pub fn is_soft(&self) -> bool {
+        self.rules.iter().all(|rule| rule.soft_ms.is_some())
+    }
+
+    /// Puts the names that are deleted before those that are marked; otherwise the order stays.
+    fn delete_first(&mut self) {
+        if self.soft_ms.is_sorted_by_key(Option::is_some) {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.soft_ms.len()).collect();
+        order.sort_by_key(|at| self.soft_ms.get(*at).is_some_and(Option::is_some));
+        self.names = order.iter().filter_map(|at| self.names.get(*at)).collect();
+        self.ids = in_order(&order, &self.ids);
+        self.taken_by = in_order(&order, &self.taken_by);
+        self.warm_for = in_order(&order, &self.warm_for);
+        self.soft_ms = in_order(&order, &self.soft_ms);
+    }
+}
+
+fn in_order<T: Clone>(order: &[usize], of: &[T]) -> Vec<T> {
+    order.iter().filter_map(|at| of.get(*at).cloned()).collect()
 }
 
 /// The same plan as ids, for a job: names are asked for when their turn comes.
@@ -110,16 +146,18 @@ pub fn build_up_to(
     scan: Option<Scan>,
     most: u64,
 ) -> Result<Plan> {
-    let mixed = is_mixed(&request.rules);
+    let soft = request.rules.iter().any(|rule| rule.soft_ms.is_some());
+    let mixed = soft || is_mixed(&request.rules);
     let limit = request.limit.unwrap_or(u64::MAX).min(most);
     let (mut names, mut ids) = (NameList::default(), vec![]);
-    let (mut taken_by, mut warm_for) = (vec![], vec![]);
+    let (mut taken_by, mut warm_for, mut soft_ms) = (vec![], vec![], vec![]);
     let mut positions = HashMap::new();
     let (mut matched, mut doomed, mut doomed_count) = (0, NameList::default(), 0);
     let mut doomed_ids = vec![];
     let refused = count_refused(state, &request);
     let budget = Budget::new(state.steps_max);
     let (targets, steps) = pick(state, db, &request, scan, budget, |keys, target, rule, pick| {
+        let rule_soft_ms = request.rules.get(rule).and_then(|rule| rule.soft_ms);
         let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
         let warm = wants_warm.then_some(rule as u32);
         match pick {
@@ -136,11 +174,19 @@ pub fn build_up_to(
                 ids.push(id);
                 taken_by.push(target);
                 warm_for.push(warm);
+                if soft {
+                    soft_ms.push(rule_soft_ms);
+                }
             }
-            Pick::Again(id) if mixed && wants_warm => {
+            Pick::Again(id) if mixed => {
+                let at = positions.get(&id).copied().unwrap_or(usize::MAX);
                 // An earlier rule took the key and does not warm; this one does.
-                if let Some(slot) = positions.get(&id).and_then(|at| warm_for.get_mut(*at)) {
+                if let Some(slot) = warm_for.get_mut(at) {
                     *slot = slot.or(warm);
+                }
+                // Of what rules ask for, the most strict is done.
+                if let Some(slot) = soft_ms.get_mut(at) {
+                    *slot = slot.and_then(|ms| rule_soft_ms.map(|other| other.min(ms)));
                 }
             }
             Pick::Again(_) => {}
@@ -153,7 +199,7 @@ pub fn build_up_to(
             }
         }
     })?;
-    Ok(Plan {
+    let mut plan = Plan {
         origin: request.origin,
         db,
         rules: request.rules,
@@ -162,13 +208,16 @@ pub fn build_up_to(
         ids,
         taken_by,
         warm_for,
+        soft_ms,
         matched,
         refused,
         doomed,
         doomed_ids,
         doomed_count,
         steps,
-    })
+    };
+    plan.delete_first();
+    Ok(plan)
 }
 
 /// Looks a request up for a job, in the index alone. `fence` is a bound beside our own.

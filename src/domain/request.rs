@@ -26,6 +26,16 @@ pub struct PlanRule {
     pub priority: Priority,
     /// Whether its deleted keys are queued for warming.
     pub warm: bool,
+    /// Its keys are marked as stale and die after so many milliseconds at the latest; `None`:
+    /// they are deleted.
+    pub soft_ms: Option<u64>,
+}
+
+impl PlanRule {
+    /// What stands for a rule where there is none.
+    pub fn nameless() -> Self {
+        Self { name: None, priority: Priority::Medium, warm: false, soft_ms: None }
+    }
 }
 
 /// Targets with all values put in: what a plan is made from.
@@ -66,12 +76,13 @@ impl Request {
                 name: Some(rule.name.clone()),
                 priority: rule.priority,
                 warm: rule.warm,
+                soft_ms: rule.soft_ms,
             });
         }
         let own = affected_caches(payload)?;
         if !own.is_empty() {
             let at = request.rules.len();
-            request.rules.push(PlanRule { name: None, priority: Priority::Medium, warm: false });
+            request.rules.push(PlanRule::nameless());
             request.targets.extend(own.into_iter().map(|target| (at, target)));
         }
         Ok(request)
@@ -81,10 +92,35 @@ impl Request {
     pub fn for_purge(targets: Vec<Resolved>, limit: Option<u64>) -> Self {
         Self {
             origin: Origin::Purge,
-            rules: vec![PlanRule { name: None, priority: Priority::Medium, warm: false }],
+            rules: vec![PlanRule::nameless()],
             targets: targets.into_iter().map(|target| (0, target)).collect(),
             limit,
         }
+    }
+}
+
+impl Request {
+    /// All keys are marked as stale and die after so many milliseconds at the latest.
+    pub fn soften(mut self, ms: u64) -> Self {
+        self.rules.iter_mut().for_each(|rule| rule.soft_ms = Some(ms));
+        self
+    }
+
+    /// Takes the rules that mark out, with their targets; `None` when all of them delete.
+    pub fn split_soft(&mut self) -> Option<Self> {
+        let is_soft = |rule: &PlanRule| rule.soft_ms.is_some();
+        if !self.rules.iter().any(is_soft) {
+            return None;
+        }
+        let mut soft = self.clone();
+        let marks: Vec<bool> = self.rules.iter().map(is_soft).collect();
+        let of = |wanted: bool| {
+            let marks = &marks;
+            move |(rule, _): &(usize, Resolved)| marks.get(*rule) == Some(&wanted)
+        };
+        self.targets.retain(of(false));
+        soft.targets.retain(of(true));
+        Some(soft)
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Rule {
     pub priority: Priority,
     /// Whether each deleted key is queued for warming.
     pub warm: bool,
+    /// Its keys are marked as stale and die after so many milliseconds at the latest; `None`:
+    /// they are deleted.
+    pub soft_ms: Option<u64>,
     /// Free text.
     pub description: String,
     /// Whether it takes part at all.
@@ -135,6 +138,21 @@ pub fn check_name(what: &'static str, name: &str) -> Result<()> {
             Err(Error::NameTooLong { what, bytes, limit: NAME_MAX_BYTES })
         }
         _ => Ok(()),
+    }
+}
+
+/// Longest time that a stale value may be served, in milliseconds: ten years. What the server
+/// adds to it stays a number for it.
+pub const SOFT_MAX_MS: u64 = 10 * 366 * 24 * 3_600_000;
+
+/// Refuses a time to serve stale values that is none.
+///
+/// # Errors
+/// It is 0 or longer than [`SOFT_MAX_MS`].
+pub fn check_soft(ms: u64) -> Result<u64> {
+    match ms {
+        1..=SOFT_MAX_MS => Ok(ms),
+        _ => Err(Error::BadSoft { ms, limit: SOFT_MAX_MS }),
     }
 }
 

@@ -11,7 +11,9 @@ use serde_json::Value;
 use super::condition::Condition;
 use super::error::{Error, Result};
 use super::payload::kind_of;
-use super::rule::{EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name};
+use super::rule::{
+    EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name, check_soft,
+};
 use super::rule_table::{RULES_MAX, RULES_MAX_COMPILED_BYTES};
 use super::snapshot::FileDigests;
 
@@ -51,6 +53,9 @@ pub struct RuleDocument {
     /// Whether deleted keys are queued for warming.
     #[serde(default, alias = "warm_cache")]
     pub warm_cache: bool,
+    /// Milliseconds that its keys may be served stale; 0: they are deleted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub soft: u64,
     /// Free text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -61,6 +66,10 @@ pub struct RuleDocument {
 
 fn medium() -> String {
     Priority::default().as_str().to_owned()
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn yes() -> bool {
@@ -102,6 +111,10 @@ impl RuleDocument {
             },
             priority: Priority::parse(&self.priority)?,
             warm: self.warm_cache,
+            soft_ms: match self.soft {
+                0 => None,
+                ms => Some(check_soft(ms)?),
+            },
             description: self.description,
             enabled: self.enabled,
             name,
@@ -123,6 +136,7 @@ impl RuleDocument {
             when: rule.when.as_ref().map(|when| when.source().to_owned()).unwrap_or_default(),
             priority: rule.priority.as_str().to_owned(),
             warm_cache: rule.warm,
+            soft: rule.soft_ms.unwrap_or_default(),
             description: rule.description.clone(),
             enabled: rule.enabled,
         }

@@ -12,6 +12,7 @@
 //! | `F` | JSON object: name of a rule read from a file -> digest of what was read |
 //! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
 //! | `J` | version 2: database (varint), then a record of [`super::job_record`], word by word |
+//! | `M` | version 3: a record of [`super::freshness_record`] |
 //! | `E` | number of chunks before it (varint); last, once |
 //!
 //! Names are a length (varint, LEB128) and bytes. Only keys that carry tags are written; key
@@ -26,6 +27,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::State;
+use super::freshness_record::{self, Row};
 use super::job_record;
 use super::name::Db;
 use super::rule::Rule;
@@ -33,7 +35,10 @@ use super::rule_document::{parse_all, to_json};
 use super::varint::{read_name, read_number, write_name, write_number};
 
 /// The newest version; readers take it and all before it.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
+
+/// The version without knowledge of how fresh values are.
+const VERSION_OF_JOBS: u8 = 2;
 
 /// The version without jobs.
 const VERSION_WITHOUT_JOBS: u8 = 1;
@@ -73,6 +78,7 @@ pub struct Snapshot {
     pub files: FileDigests,
     tags: Vec<Vec<u8>>,
     jobs: Vec<Vec<u8>>,
+    fresh: Vec<Vec<u8>>,
 }
 
 impl Snapshot {
@@ -81,6 +87,13 @@ impl Snapshot {
         // Each body was read once without an error when it came.
         for (db, part) in self.tags.iter().filter_map(|body| read_tags(body)) {
             visit(db, &part);
+        }
+    }
+
+    /// How fresh values are.
+    pub fn for_each_freshness(&self, mut visit: impl FnMut(Db, Row)) {
+        for (db, rows) in self.fresh.iter().filter_map(|body| freshness_record::read(body)) {
+            rows.into_iter().for_each(|row| visit(db, row));
         }
     }
 
@@ -107,7 +120,11 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
         send(kind, body);
         count += 1;
     };
-    let version = if state.jobs.last > 0 { VERSION } else { VERSION_WITHOUT_JOBS };
+    let version = match state {
+        _ if state.has_freshness() => VERSION,
+        _ if state.jobs.last > 0 => VERSION_OF_JOBS,
+        _ => VERSION_WITHOUT_JOBS,
+    };
     put(b'H', &[MAGIC, &[version]].concat());
     let rules: Vec<&Rule> = state.rules.iter().collect();
     for some in rules.chunks(CHUNK_RULES) {
@@ -154,6 +171,7 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
         words.iter().for_each(|word| write_name(word, &mut body));
         put(b'J', &body);
     });
+    freshness_record::encode(state, |body| put(b'M', body));
     let mut end = vec![];
     write_number(count, &mut end);
     send(b'E', &end);
@@ -208,6 +226,11 @@ impl Decoder {
                     .and_then(|(db, words)| State::default().follow(db, &words, 0))
                     .ok_or_else(|| told("a record of a job cannot be read".to_owned()))?;
                 self.snapshot.jobs.push(body.to_vec());
+            }
+            (b'M', _) => {
+                freshness_record::read(body)
+                    .ok_or_else(|| told("the times of values end too early".to_owned()))?;
+                self.snapshot.fresh.push(body.to_vec());
             }
             (b'E', _) => {
                 let mut rest = body;

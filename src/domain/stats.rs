@@ -75,10 +75,7 @@ impl Row {
     fn record(&mut self, count: Count, outcome: &Outcome, now_ms: u64) {
         self.runs += 1;
         self.empty_runs += u64::from(count.matched == 0);
-        self.keys.matched += count.matched;
-        self.keys.deleted += count.deleted;
-        self.keys.absent += count.absent;
-        self.keys.warmed += count.warmed;
+        self.keys.add(count);
         self.last_ms = now_ms;
         self.resolve.record(outcome.resolve_micros);
         self.delete.record(outcome.delete_micros);
@@ -102,6 +99,8 @@ pub struct Stats {
     pub errors: u64,
     /// Fetches that found a value.
     pub fetch_hits: u64,
+    /// Fetches that found a stale value, or one that is to be refreshed early.
+    pub fetch_stale: u64,
     /// Fetches that found none, and may fill.
     pub fetch_misses: u64,
     /// Fetches that found none while somebody else may fill, and did not wait or not for long
@@ -157,6 +156,24 @@ impl Stats {
         }
     }
 
+    /// Writes down what was marked of an event whose other keys a job deletes: the job counts as
+    /// the run.
+    pub fn record_part(&mut self, plan: &Plan, outcome: &Outcome) {
+        self.keys_refused += outcome.refused;
+        self.warm_failed += outcome.warm_failed;
+        self.all.keys.add(outcome.total);
+        if let Origin::Event(event) = &plan.origin
+            && let Some(row) = self.per_event.get_mut(event)
+        {
+            row.keys.add(outcome.total);
+        }
+        for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
+            if let Some(name) = &rule.name {
+                self.rules.entry(name.clone()).or_default().keys.add(*count);
+            }
+        }
+    }
+
     /// Sets all counters to nothing.
     pub fn reset(&mut self) {
         *self = Self::default();
@@ -208,7 +225,7 @@ mod tests {
 
         let mut stats = Stats::default();
         stats.record(&plan, &outcome, 77);
-        let all = Count { matched: 2, deleted: 1, absent: 1, warmed: 0 };
+        let all = Count { matched: 2, deleted: 1, absent: 1, ..Count::default() };
         assert_eq!(stats.all.keys, all);
         assert_eq!(stats.per_event["e"].keys, all);
         assert_eq!((stats.rules["one"].keys, stats.rules["one"].last_ms), (all, 77));

@@ -271,6 +271,13 @@ impl Tokens {
         }
     }
 
+    /// Some keys of a database are invalidated.
+    pub fn void_all<'n>(&mut self, db: Db, names: impl Iterator<Item = &'n [u8]>) {
+        if !self.is_empty() {
+            names.for_each(|name| self.void(db, name, Refusal::Invalidated));
+        }
+    }
+
     /// All keys of a database are gone; of all databases when none is named.
     pub fn flushed(&mut self, db: Option<Db>) {
         let of = |(_, at): &&Name| db.is_none_or(|db| *at == db);

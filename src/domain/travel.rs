@@ -1,6 +1,7 @@
 //! Tags on their way: RENAME, MOVE and COPY tell of their two ends apart, or of one only.
 
 use super::doomed::JobSlot;
+use super::freshness::Freshness;
 use super::name::Db;
 
 /// A key with the tags it had.
@@ -13,6 +14,8 @@ pub struct Luggage {
     pub tags: Vec<Vec<u8>>,
     /// The job that is about to delete it.
     pub job: Option<JobSlot>,
+    /// How fresh its value is, where that is known.
+    pub fresh: Option<Freshness>,
 }
 
 /// Most copies that may be announced and not made: a transaction queues them. Beyond, the
@@ -41,6 +44,8 @@ pub struct Travel {
     pub carried: Option<Tagged>,
     /// A copy to come of a key that a job is about to delete, likewise.
     pub carried_job: Option<(Db, Box<[u8]>, JobSlot)>,
+    /// How fresh the copy to come is, likewise.
+    pub carried_fresh: Option<(Db, Box<[u8]>, Freshness)>,
     /// Whether what is told now happens inside a transaction.
     pub in_transaction: bool,
     announced: Vec<Announced>,

@@ -39,7 +39,7 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
 
 fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
     let stats = &state.stats;
-    let fields: [(&CStr, u64); 24] = [
+    let fields: [(&CStr, u64); 26] = [
         (c"events", stats.events),
         (c"events_unmatched", stats.events_unmatched),
         (c"purges", stats.purges),
@@ -47,9 +47,11 @@ fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"errors", stats.errors),
         (c"keys_matched", stats.all.keys.matched),
         (c"keys_deleted", stats.all.keys.deleted),
+        (c"keys_marked", stats.all.keys.marked),
         (c"keys_absent", stats.all.keys.absent),
         (c"keys_warmed", stats.all.keys.warmed),
         (c"fetch_hits", stats.fetch_hits),
+        (c"fetch_stale", stats.fetch_stale),
         (c"fetch_misses", stats.fetch_misses),
         (c"fetch_busy", stats.fetch_busy),
         (c"fetch_waits", stats.fetch_waits),
@@ -76,7 +78,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         false => 100,
     };
     let standing = state.standing_sizes();
-    let fields: [(&CStr, u64); 22] = [
+    let fields: [(&CStr, u64); 23] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
@@ -97,6 +99,7 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"drift_dead", state.drift.dead),
         (c"jobs", state.jobs.len() as u64),
         (c"jobs_remaining", state.doomed_keys()),
+        (c"keys_with_freshness", state.freshness_count() as u64),
         (c"tokens", state.tokens.len() as u64),
         (c"waiters", state.tokens.waiting.len() as u64),
     ];

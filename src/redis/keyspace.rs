@@ -114,6 +114,17 @@ impl Keyspace for LiveKeyspace {
         self.ctx.call(c"SET", c"!", &words).map(|_| ())
     }
 
+    fn shorten_life(&mut self, name: &[u8], until_ms: u64) -> Result<bool, String> {
+        let until = until_ms.to_string();
+        let words = [name, until.as_bytes(), b"LT"].map(|word| self.ctx.string(word));
+        let is_shorter = self.ctx.call(c"PEXPIREAT", c"!", &words)?.integer() == 1;
+        Ok(is_shorter || self.exists(name))
+    }
+
+    fn hear_overwrites(&mut self) {
+        notifications::hear_overwrites(self.ctx);
+    }
+
     fn new_token(&mut self) -> u64 {
         random_token()
     }

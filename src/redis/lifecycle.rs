@@ -64,7 +64,9 @@ extern "C" fn on_unlink(
             _ if data.is_null() => return,
             raw::REDISMODULE_SUBEVENT_KEY_DELETED => Change::Unlinked,
             // Cheap where nobody waits for it: every overwriting SET comes here.
-            raw::REDISMODULE_SUBEVENT_KEY_OVERWRITTEN if shared(&Ctx(ctx), Shared::has_jobs) => {
+            raw::REDISMODULE_SUBEVENT_KEY_OVERWRITTEN
+                if shared(&Ctx(ctx), Shared::awaits_overwrites) =>
+            {
                 Change::Overwritten
             }
             _ => return,

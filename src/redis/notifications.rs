@@ -12,6 +12,7 @@ use super::lifecycle;
 use super::state::shared;
 use super::waiters;
 use super::walk;
+use crate::commands::soft;
 use crate::domain::change::Change;
 use crate::domain::job_record;
 use crate::domain::name::Db;
@@ -79,14 +80,17 @@ const VALUES: c_int = raw::REDISMODULE_NOTIFY_STRING
 static HEARS_OVERWRITES: AtomicBool = AtomicBool::new(false);
 
 /// Subscribes to values that are written anew where there is no server event for it (Redis
-/// 7.0); from the first job on, for every write of a string costs a call from then on.
+/// 7.0); from the first job or mark on, for every write of a string costs a call from then on.
 pub(super) fn hear_overwrites(ctx: Ctx) {
     if lifecycle::tells_of_overwrites() || HEARS_OVERWRITES.swap(true, Ordering::Relaxed) {
         return;
     }
     let status = call!(RedisModule_SubscribeToKeyspaceEvents(ctx.0, VALUES, Some(on_value)));
     if status != Some(raw::Status::Ok as c_int) {
-        log_warning("inval: the server does not tell of overwritten keys: ASYNC deletes them too");
+        log_warning(
+            "inval: the server does not tell of overwritten keys: ASYNC deletes them too, and SOFT \
+             leaves them stale",
+        );
     }
 }
 
@@ -98,7 +102,7 @@ extern "C" fn on_value(
 ) -> c_int {
     let ctx = Ctx(ctx);
     guarded((), || {
-        if !shared(&ctx, Shared::has_jobs) {
+        if !shared(&ctx, Shared::awaits_overwrites) {
             return;
         }
         // SAFETY: the server passes a C string that outlives the call.
@@ -113,20 +117,24 @@ extern "C" fn on_value(
     raw::Status::Ok as c_int
 }
 
-/// Tells replicas and the append-only file the tags of a copy. They cannot know its source: a
+/// Tells replicas and the append-only file the tags of a copy, and what else is known of it. They cannot know its source: a
 /// loading server sees no commands. What is sent from a callback stands before the command that
 /// caused it, in the same transaction, so the tags wait there for the copy.
 fn carry(ctx: Ctx, db: Db, name: &[u8]) {
-    let (tags, job) = shared(&ctx, |shared| {
+    let (tags, job, fresh) = shared(&ctx, |shared| {
         shared.with(|state| {
             let job = state.job_of(db, name).and_then(|slot| state.jobs.id_of(slot));
-            (state.tags_of(db, name), job)
+            (state.tags_of(db, name), job, state.freshness_of(db, name))
         })
     });
     if let Some(id) = job {
         let record = job_record::copy(id, name);
         let words = std::iter::once(job_record::COMMAND).chain(record.iter().map(Vec::as_slice));
         ctx.replicate(&words.collect::<Vec<_>>());
+    }
+    if let Some(fresh) = fresh {
+        let [from, computed] = soft::words(fresh);
+        ctx.replicate(&[soft::COMMAND, from.as_bytes(), computed.as_bytes(), b"COPY", name]);
     }
     if !tags.is_empty() {
         let words = [b"TAG._CARRY", name].into_iter().chain(tags.iter().map(Vec::as_slice));

@@ -79,7 +79,7 @@ extern "C" fn load(io: *mut raw::RedisModuleIO, encoding: c_int, _: c_int) -> c_
                 log_notice(&format!(
                     "inval: {tags} tags on {tagged} places loaded from the snapshot"
                 ));
-                if shared(&ctx, Shared::has_jobs) {
+                if shared(&ctx, Shared::awaits_overwrites) {
                     notifications::hear_overwrites(ctx);
                 }
                 raw::Status::Ok as c_int

@@ -143,6 +143,9 @@ impl fmt::Display for Error {
                     "no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
                 )
             }
+            Self::BadSoft { ms, limit } => {
+                write!(f, "{ms} milliseconds are no time to serve stale values; give 1 to {limit}")
+            }
             Self::BadPriority { found } => {
                 write!(f, "priority '{}' is not one of high, medium, low", cut(found))
             }

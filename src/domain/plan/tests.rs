@@ -5,7 +5,6 @@ use crate::domain::change::Change;
 use crate::domain::database::TagExpression;
 use crate::domain::pattern::Pattern;
 use crate::domain::payload::Payload;
-use crate::domain::rule::Priority;
 use crate::domain::rule_document::parse_one;
 
 fn build(state: &mut State, db: Db, request: Request) -> Plan {
@@ -74,7 +73,7 @@ fn an_event_may_bring_its_own_list() {
     let payload = r#"{"affectedCaches":["product:1","search:*:product:1","gone"]}"#;
     let plan = plan_event(&mut state, "product.updated", payload);
     assert_eq!(names(&plan), ["product:1", "search:a:product:1"]);
-    assert_eq!(plan.rules, [PlanRule { name: None, priority: Priority::Medium, warm: false }]);
+    assert_eq!(plan.rules, [PlanRule::nameless()]);
     for bad in
         [r#"{"affectedCaches":"x"}"#, r#"{"affectedCaches":[1]}"#, r#"{"affectedCaches":["a["]}"#]
     {

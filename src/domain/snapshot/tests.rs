@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::change::Change;
 use crate::domain::doomed::NO_RULE;
+use crate::domain::freshness::Freshness;
 use crate::domain::jobs::Head;
 use crate::domain::request::{Origin, PlanRule};
 use crate::domain::rule::Priority;
@@ -94,6 +95,7 @@ fn sample_with_jobs() -> State {
                 name: event.map(str::to_owned),
                 priority: Priority::High,
                 warm: event.is_some(),
+                soft_ms: None,
             }],
             payload: b"{\"id\":1}".to_vec(),
         };
@@ -137,6 +139,23 @@ fn jobs_are_written_and_read() {
 }
 
 #[test]
+fn how_fresh_values_are_is_written_and_read() {
+    let mut state = sample();
+    let rows = [(Db(0), "a", 0, 0), (Db(3), "a\0\u{e9}", 1_700_000_000_000, 200)];
+    for (db, key, stale_from_ms, computed_ms) in rows {
+        state.set_freshness(db, key.as_bytes(), Freshness { stale_from_ms, computed_ms });
+    }
+    let written = chunks(&state);
+    assert_eq!(written[0][6], 3, "the version");
+    let mut read = vec![];
+    decode(&written).unwrap().for_each_freshness(|db, (key, fresh)| {
+        read.push((db, key.to_vec(), fresh.stale_from_ms, fresh.computed_ms));
+    });
+    assert_eq!(read, rows.map(|(db, key, from, took)| (db, key.as_bytes().to_vec(), from, took)));
+    assert_eq!(freshness_record::read(&[0, 1, b'a', 0]), None);
+}
+
+#[test]
 fn the_bytes_of_version_2_are_read_for_ever() {
     let snapshot =
         decode(&fixture(include_bytes!("../../../tests/fixtures/snapshot-v2.bin"))).unwrap();
@@ -167,13 +186,13 @@ fn every_cut_and_every_flipped_byte_is_refused() {
 
 #[test]
 fn a_newer_version_is_refused_by_name() {
-    let mut header = b"HINVAL\x03".to_vec();
+    let mut header = b"HINVAL\x04".to_vec();
     let sum = crc32fast::hash(&header);
     header.extend_from_slice(&sum.to_le_bytes());
     let error = Decoder::default().feed(&header).unwrap_err();
     assert_eq!(
         error,
-        "the snapshot has format version 3, this module reads 2; load a newer module"
+        "the snapshot has format version 4, this module reads 3; load a newer module"
     );
 }
 
