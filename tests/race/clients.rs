@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::modes::{KEYS, Mode, key_name, tags_of};
+use super::modes::{KEYS, Mode, Softness, key_name, tags_of};
 use super::support::resp::{Reply, Wire};
 use super::support::world::Dice;
 
@@ -42,8 +42,10 @@ pub struct Counts {
     pub late: AtomicU64,
     pub events: AtomicU64,
     pub kills: AtomicU64,
-    /// Old values that are allowed: marked as stale, or read by `GET` before their time is up.
-    pub allowed: AtomicU64,
+    /// Values that `FETCH` calls stale.
+    pub marked: AtomicU64,
+    /// Old values that `GET` reads before their time is up.
+    pub early: AtomicU64,
     /// Old values after the acknowledgement: what is hunted.
     pub stale: AtomicU64,
 }
@@ -131,10 +133,15 @@ impl<'a> Client<'a> {
                     self.found_stale(&line, value, acknowledged);
                 }
             }
-            ["stale", _] => count(&counts.allowed),
-            ["stale", _, token] => {
-                count(&counts.allowed);
-                self.refill(key, Some(token));
+            ["stale", value, ref token @ ..] => {
+                count(&counts.marked);
+                // Only a soft purge leaves what it names.
+                if self.race.mode.option != Softness::Soft && is_older(value, acknowledged) {
+                    self.found_stale(&line, value, acknowledged);
+                }
+                if let [token] = token {
+                    self.refill(key, Some(token));
+                }
             }
             ["miss", token] => self.refill(key, Some(token)),
             ["miss"] => self.refill(key, None),
@@ -152,13 +159,16 @@ impl<'a> Client<'a> {
             return;
         }
         let (key, tags) = (key_name(key), tags_of(key));
-        let ttl = match self.dice.roll(2) {
+        let ttl = match self.dice.roll(3) {
             0 => String::new(),
             _ => format!(" PX {}", 1 + self.dice.roll(20)),
         };
+        let grace = if ttl.is_empty() || self.dice.roll(2) == 0 { "" } else { " GRACE 10" };
         let line = match token {
             None => format!("SET {key} {version}{ttl}"),
-            Some(token) => format!("INVAL.FILL {key} {version}{ttl} TOKEN {token} {tags}"),
+            Some(token) => {
+                format!("INVAL.FILL {key} {version}{ttl}{grace} TOKEN {token} {tags}")
+            }
         };
         let Some(reply) = self.ask(&line) else { return };
         let counts = &self.race.counts;
@@ -194,7 +204,7 @@ impl<'a> Client<'a> {
         if is_older(&value, must) {
             self.found_stale(&line, &value, must);
         } else if is_older(&value, newest) {
-            count(&counts.allowed);
+            count(&counts.early);
         }
     }
 

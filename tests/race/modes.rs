@@ -59,7 +59,7 @@ pub const SOFT: Mode = Mode { option: Softness::Soft, ..hard("soft", EVERY) };
 pub const ASYNC: Mode = Mode { option: Softness::Async, ..hard("async", EVERY) };
 /// What everybody does without the module: the hunt must see its stale reads.
 pub const PLAIN: Mode = Mode { plain: true, ..hard("GET and SET", &[Way::Name, Way::Deletion]) };
-pub const ALL: [Mode; 6] = [NAME, TAG, PATTERN, EVENT, ASYNC, PLAIN];
+pub const ALL: [Mode; 7] = [NAME, TAG, PATTERN, EVENT, SOFT, ASYNC, PLAIN];
 
 const fn hard(name: &'static str, ways: &'static [Way]) -> Mode {
     Mode { name, ways, option: Softness::Hard, plain: false }
