@@ -18,7 +18,7 @@ pub const RULES: [&str; 4] = [
 ];
 
 /// How long a key that was purged with `SOFT` may still be read, in milliseconds.
-const GRACE_MS: u64 = 20;
+const GRACE_MS: u64 = 4;
 
 /// What is hunted, and how.
 pub struct Mode {
