@@ -130,14 +130,19 @@ impl Ctx {
             strings.as_mut_ptr(),
             strings.len()
         ));
-        let reply = CallReply(reply.unwrap_or(std::ptr::null_mut()));
-        if reply.0.is_null() {
-            return Err(errno::describe());
-        }
-        match reply.error() {
-            Some(error) => Err(error),
-            None => Ok(reply),
-        }
+        CallReply::of(reply)
+    }
+
+    /// Calls a command that reads a key and has no other argument; what is called with every
+    /// `INVAL.FETCH` asks for no memory of its own.
+    ///
+    /// # Errors
+    /// As [`Ctx::call`].
+    pub(super) fn read(self, command: &CStr, key: &[u8]) -> Result<CallReply, String> {
+        let format = c"Eb".as_ptr();
+        let (start, len) = (key.as_ptr().cast::<c_char>(), key.len());
+        errno::set(0);
+        CallReply::of(call!(RedisModule_Call(self.0, command.as_ptr(), format, start, len)))
     }
 
     /// Sends a command to replicas and the append-only file.
@@ -215,6 +220,18 @@ pub(super) unsafe fn bytes<'a>(string: *const raw::RedisModuleString) -> &'a [u8
 pub(super) struct CallReply(*mut raw::RedisModuleCallReply);
 
 impl CallReply {
+    /// What `RM_Call` gave.
+    fn of(reply: Option<*mut raw::RedisModuleCallReply>) -> Result<Self, String> {
+        let reply = Self(reply.unwrap_or(std::ptr::null_mut()));
+        if reply.0.is_null() {
+            return Err(errno::describe());
+        }
+        match reply.error() {
+            Some(error) => Err(error),
+            None => Ok(reply),
+        }
+    }
+
     /// The number; 0 for any other kind of reply.
     pub(super) fn integer(&self) -> i64 {
         call!(RedisModule_CallReplyInteger(self.0)).unwrap_or(0)

@@ -30,11 +30,7 @@ pub(super) unsafe fn words<'a>(argv: *mut *mut raw::RedisModuleString, argc: c_i
 /// Sends a reply.
 pub(super) fn send(ctx: Ctx, reply: &Reply) {
     match reply {
-        Reply::Simple(text) => {
-            if let Ok(text) = CString::new(ascii(text)) {
-                call!(RedisModule_ReplyWithSimpleString(ctx.0, text.as_ptr()));
-            }
-        }
+        Reply::Simple(text) => send_simple(ctx, text),
         Reply::Int(value) => {
             call!(RedisModule_ReplyWithLongLong(ctx.0, *value));
         }
@@ -57,6 +53,23 @@ pub(super) fn send(ctx: Ctx, reply: &Reply) {
             }
         }
         Reply::Later => {}
+    }
+}
+
+/// Longest short text that is sent without the heap, in bytes; with the byte that ends it.
+const SHORT_MAX_BYTES: usize = 32;
+
+fn send_simple(ctx: Ctx, text: &str) {
+    let mut short = [0; SHORT_MAX_BYTES];
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if is_plain
+        && text.len() < SHORT_MAX_BYTES
+        && let Some(start) = short.get_mut(..text.len())
+    {
+        start.copy_from_slice(text.as_bytes());
+        call!(RedisModule_ReplyWithSimpleString(ctx.0, short.as_ptr().cast()));
+    } else if let Ok(text) = CString::new(ascii(text)) {
+        call!(RedisModule_ReplyWithSimpleString(ctx.0, text.as_ptr()));
     }
 }
 
