@@ -10,6 +10,7 @@ PORT ?= 6379
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE := $(TARGET)/release/libinval.so
 SOAK_MINUTES ?= 30
+RACE_MINUTES ?= 5
 # What `make bench` runs, from its arguments or the environment.
 BENCH_ROWS := $(or $(ROWS),$(BENCH_ROWS))
 BENCH_KEYS := $(or $(KEYS),$(BENCH_KEYS))
@@ -21,7 +22,7 @@ BENCH_OUT ?= $(if $(BENCH_ROWS)$(BENCH_KEYS)$(BENCH_ROUNDS),$(TARGET)/bench,docs
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers model kill soak fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
+.PHONY: help deps build run demo test check unit server test-servers model kill soak race fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +63,9 @@ kill: ## kill -9 rounds (ROUNDS=100)
 
 soak: ## mixed load at a steady rate: is memory flat and the index right? (SOAK_MINUTES=30)
 	INVAL_SOAK_MINUTES=$(SOAK_MINUTES) cargo test --release --test soak -- --ignored --nocapture
+
+race: ## hunt stale reads: writers, readers, an observer, and killed clients (RACE_MINUTES=5)
+	INVAL_RACE_MINUTES=$(RACE_MINUTES) cargo test --release --test race -- --ignored --nocapture
 
 fuzz: ## feed the parsers random input (FUZZ_SECONDS=60)
 	INVAL_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release --no-default-features --test fuzz -- --ignored --nocapture

@@ -8,6 +8,7 @@ mod support;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
+use support::process::clients_allowed;
 use support::state::{children_are_done, info_text, state};
 use support::wire::Raw;
 use support::world::{Dice, World};
@@ -249,14 +250,6 @@ fn clients_may_die_at_any_moment() {
     client.run("INVAL.CHECK");
     client.assert_sound();
     server.assert_well();
-}
-
-/// How many clients this machine lets us have.
-fn clients_allowed() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find(|line| line.starts_with("Max open files"));
-    let soft = line.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
-    soft.unwrap_or(1024_usize).saturating_sub(200).min(10_000)
 }
 
 #[test]

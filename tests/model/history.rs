@@ -2,7 +2,8 @@
 //!
 //! A step is text, so that a failing one can be read, kept and run again: a command line; or
 //! `MULTI: a ; b`, `EVAL: a ; b` and `PIPE: a ; b`; or `DEAD key key: a ; b`, where the keys'
-//! time is up and nothing has looked at them when the commands come.
+//! time is up and nothing has looked at them when the commands come. A word `@key` stands for the
+//! last fill token that was given for the key.
 
 /// Databases a history uses.
 pub const DBS: usize = 3;
@@ -126,6 +127,34 @@ const ALONE: &[(u32, &str)] = &[
     (2, "DEBUG SET-ACTIVE-EXPIRE 0"),
     (1, "DEBUG SET-ACTIVE-EXPIRE 1"),
     (4, "FIELD $H"),
+];
+
+/// What may come between a miss and its fill, with the same signs.
+const BETWEEN: &[(u32, &str)] = &[
+    (4, "INVAL.PURGE KEYS 1 $K"),
+    (4, "INVAL.PURGE TAGS 1 $T"),
+    (3, "INVAL.PURGE TAGS ANY 2 $T $T NOT 1 $T"),
+    (3, "INVAL.PURGE TAGS ALL 2 $T $T"),
+    (1, "INVAL.PURGE TAGS 1 $T DRYRUN"),
+    (3, "INVAL.PURGE GLOB $G"),
+    (1, "INVAL.PURGE GLOB $G LIMIT 1"),
+    (2, "INVAL.PURGE PREFIX $P"),
+    (3, "INVAL.PURGE REGEX $E"),
+    (1, "INVAL.PURGE REGEX $E DRYRUN"),
+    (8, "INVAL.EVENT $N $J"),
+    (4, "DEL $K"),
+    (2, "UNLINK $K $K"),
+    (2, "SET $K $V"),
+    (1, "RENAME $K $K"),
+    (1, "COPY $K $K"),
+    (1, "MOVE $K $D"),
+    (1, "FLUSHDB"),
+    (1, "SWAPDB $D $D"),
+    (2, "SELECT $D"),
+    (2, "INVAL.FETCH $K"),
+    (1, "INVAL.FETCH $K WAIT 1"),
+    (2, "INVAL.FILL $K $V"),
+    (2, "INVAL.FILL $K $V TAGS 1 $T"),
 ];
 
 const VALUES: [&str; 3] = ["1", "2", "x"];
@@ -263,4 +292,59 @@ pub fn of_seed(seed: u64, steps: usize) -> Vec<String> {
         }
     };
     (0..steps).map(|_| step()).collect()
+}
+
+/// The history of a seed; every other one with misses and fills among its steps.
+pub fn mixed(seed: u64, steps: usize) -> Vec<String> {
+    let history = of_seed(seed, steps);
+    let mut random = Random(!seed);
+    match seed % 2 {
+        0 => history,
+        _ => history.into_iter().flat_map(|step| random.miss_after(step)).collect(),
+    }
+}
+
+impl Random {
+    /// Puts a miss behind a step from time to time, with what comes before its fill.
+    fn miss_after(&mut self, step: String) -> Vec<String> {
+        let mut steps = vec![step];
+        if self.below(5) > 0 {
+            return steps;
+        }
+        let key = self.of(&KEYS);
+        if self.below(2) == 0 {
+            steps.push(format!("DEL {key}"));
+        }
+        steps.push(format!("INVAL.FETCH {key}"));
+        for _ in 0..self.below(3) {
+            let template = self.weighted(BETWEEN);
+            let line = self.fill(template);
+            let is_alone = line.starts_with("SELECT");
+            steps.push(if is_alone { line } else { self.wrapped(line) });
+        }
+        // Now and then the fill comes with a later miss.
+        if self.below(5) > 0 {
+            let of = if self.below(8) == 0 { self.of(&KEYS) } else { key };
+            let tags = self.of(&["", "", " TAGS 1 $T", " TAGS 2 $T $T"]);
+            let line = self.fill(&format!("INVAL.FILL {key} $V TOKEN @{of}{tags}"));
+            let again = line.clone();
+            let line = self.wrapped(line);
+            steps.push(line);
+            if self.below(8) == 0 {
+                steps.push(again);
+            }
+        }
+        steps
+    }
+
+    fn wrapped(&mut self, line: String) -> String {
+        match self.below(12) {
+            0 => format!("MULTI: {line}"),
+            1 => format!("EVAL: {line}"),
+            2 => format!("PIPE: INVAL.FETCH {} ; {line}", self.of(&KEYS)),
+            3 => format!("MULTI: INVAL.FETCH {} ; {line}", self.of(&KEYS)),
+            4 => format!("EVAL: INVAL.FETCH {} ; {line}", self.of(&KEYS)),
+            _ => line,
+        }
+    }
 }

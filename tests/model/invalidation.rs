@@ -6,8 +6,8 @@ use regex::bytes::Regex;
 use serde_json::Value;
 
 use crate::naive::{Naive, Names, Tags};
+use crate::support::resp::Reply;
 use crate::target::{Expression, Target, fill, glob, holds};
-use crate::wire::Reply;
 
 impl Naive {
     /// The keys that an event or a purge should have deleted.
@@ -78,7 +78,7 @@ impl Naive {
     }
 
     /// The targets of an event or a purge, each with whether it warms; and how many rules.
-    fn targets(&self, words: &[String]) -> Option<(Vec<(Target, bool)>, usize)> {
+    pub fn targets(&self, words: &[String]) -> Option<(Vec<(Target, bool)>, usize)> {
         let mut found = vec![];
         if words[0] == "INVAL.PURGE" {
             match &*words[1] {

@@ -8,11 +8,14 @@ use serde_json::Value;
 
 use crate::history::{DBS, KEYS, TAGS};
 use crate::naive::{Naive, Names};
+use crate::support::resp::{Reply, Wire};
 use crate::support::{Server, split};
-use crate::wire::{Reply, Wire};
 
 /// Longer than the millisecond that a key gets to live.
 const A_MOMENT: Duration = Duration::from_millis(3);
+
+/// Longer than any run: no token's time is up.
+const TOKEN_TTL_MS: &str = "3600000";
 
 /// Runs the commands of its second argument and tells after each which keys live.
 const SCRIPT: &str = "local out = {} \
@@ -42,7 +45,8 @@ pub struct Live {
 impl Live {
     pub fn start() -> Self {
         // Ten times a second would make every change of the fence a long wait.
-        let server = Server::with_args(&["check-interval", "0", "--hz", "50"]);
+        let args = ["check-interval", "0", "token-ttl", TOKEN_TTL_MS, "--hz", "50"];
+        let server = Server::with_args(&args);
         let wire = Wire::to(server.port).unwrap();
         Self { server, wire }
     }
@@ -109,7 +113,9 @@ impl Live {
     }
 
     fn step(&mut self, model: &mut Naive, step: &str) -> Result<(), String> {
-        let (kind, lines) = parts(step);
+        let (kind, mut lines) = parts(step);
+        lines.iter_mut().flatten().for_each(|word| model.tokens.insert(word));
+        model.tokens.begin(kind == "MULTI");
         match kind {
             "" => self.alone(model, &lines[0]),
             "MULTI" => {

@@ -21,7 +21,7 @@ mod shrink;
 #[path = "../support/mod.rs"]
 mod support;
 mod target;
-mod wire;
+mod tokens;
 
 use std::env;
 use std::sync::Mutex;
@@ -85,7 +85,7 @@ fn run_seeds(start: u64, count: u64) {
                     if at >= count {
                         return;
                     }
-                    let history = history::of_seed(start + at, STEPS);
+                    let history = history::mixed(start + at, STEPS);
                     if let Some(found) = live.run(&history) {
                         *failed.lock().unwrap() = Some((start + at, history, found));
                         return;

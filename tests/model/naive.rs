@@ -14,14 +14,16 @@
 //! | RESTORE | none |
 //! | SWAPDB | go along |
 //! | it gets outside the fence | go |
+//! | it is filled with tags | these and no others |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::history::DBS;
+use crate::support::resp::Reply;
 use crate::target::{Expression, glob};
-use crate::wire::Reply;
+use crate::tokens::Tokens;
 
 pub type Tags = BTreeSet<String>;
 /// The names of the live keys of each database.
@@ -34,6 +36,7 @@ pub struct Naive {
     pub rules: BTreeMap<String, Value>,
     pub fence: String,
     pub db: usize,
+    pub tokens: Tokens,
 }
 
 impl Naive {
@@ -51,6 +54,7 @@ impl Naive {
         let done = reply.is_done();
         let is_ours = word(0).starts_with("TAG.") || word(0).starts_with("INVAL.");
         let mut gone = BTreeSet::new();
+        self.foresee_tokens(words, reply)?;
         match word(0) {
             "SELECT" => self.db = number(1),
             "RENAME" | "RENAMENX" if done => {
@@ -83,6 +87,12 @@ impl Naive {
                 self.same_names(&expression, &reply.sorted(), dead)?;
             }
             "INVAL.RULE" => self.edit_rules(words, reply)?,
+            "INVAL.FILL" if reply.sorted() == ["filled"] => {
+                let tags = self.live[self.db].entry(word(1).into()).or_default();
+                if let Some(at) = words.iter().position(|word| word == "TAGS") {
+                    *tags = words[at + 2..].iter().cloned().collect();
+                }
+            }
             "INVAL.EVENT" | "INVAL.PURGE" => gone = self.invalidate(words, reply, now, dead)?,
             _ => {}
         }
@@ -90,6 +100,7 @@ impl Naive {
         if is_ours && !expected.eq(&now[self.db]) {
             return Err(format!("the model deletes {gone:?}, left are {:?}", now[self.db]));
         }
+        self.tokens.written(now);
         for (db, now) in now.iter().enumerate() {
             self.live[db].retain(|key, _| now.contains(key));
             for key in now {

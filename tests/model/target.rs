@@ -31,6 +31,7 @@ impl Target {
 }
 
 /// `ANY t u NOT v`, with or without counts.
+#[derive(Clone, PartialEq)]
 pub struct Expression {
     pub all: bool,
     pub tags: Vec<String>,

@@ -10,6 +10,7 @@
 )]
 
 pub mod process;
+pub mod resp;
 pub mod state;
 pub mod wire;
 pub mod world;

@@ -25,6 +25,12 @@ impl Reply {
         }
     }
 
+    /// The items of a list; none of what is no list.
+    pub fn texts(&self) -> Vec<String> {
+        let Self::List(items) = self else { return vec![] };
+        items.iter().map(Self::text).collect()
+    }
+
     /// The items of a list, sorted.
     pub fn sorted(&self) -> Vec<String> {
         let Self::List(items) = self else { return vec![self.text()] };
