@@ -238,7 +238,6 @@ impl LoadRules {
     /// There are too many, or they are too large.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let count = self.rules.len();
-        let json = to_json(self.rules.iter());
         let obeying = server.redis().is_obeying();
         server.state(|state| {
             let nothing = RuleTable::default();
@@ -257,9 +256,8 @@ impl LoadRules {
             }
             Ok(())
         })?;
-        let mut words: Vec<&[u8]> = vec![b"INVAL.RULE", b"LOAD", json.as_bytes()];
-        words.extend(self.replace.then_some(&b"REPLACE"[..]));
-        server.redis().replicate(&words);
+        // As it came: written anew it might be larger than a replica takes.
+        server.redis().replicate_as_it_came();
         Ok(Reply::count(count))
     }
 }

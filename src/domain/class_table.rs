@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use super::automaton::Automaton;
 use super::class::Class;
 use super::class_document::to_json;
+use super::document;
 use super::error::{Error, Result};
 use super::glob::Glob;
 
@@ -165,19 +166,7 @@ impl ClassTable {
     /// All classes in parts, at least one, each small enough for a document: what a server has
     /// saved it must read.
     pub fn parts(&self) -> Vec<Vec<&Class>> {
-        let (mut parts, mut part, mut bytes) = (vec![], vec![], 0);
-        for entry in &self.entries {
-            part.push(&entry.class);
-            bytes += entry.bytes;
-            if bytes >= CLASSES_MAX_BYTES {
-                parts.push(std::mem::take(&mut part));
-                bytes = 0;
-            }
-        }
-        if !part.is_empty() || parts.is_empty() {
-            parts.push(part);
-        }
-        parts
+        document::parts(self.entries.iter().map(|entry| (&entry.class, entry.bytes)))
     }
 
     /// The class that a key belongs to by its name.

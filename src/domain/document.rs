@@ -11,6 +11,27 @@ use super::snapshot::FileDigests;
 /// Largest document, in bytes: it is parsed while the server waits.
 pub const DOCUMENT_MAX_BYTES: usize = 4 << 20;
 
+/// Largest definition, in bytes as JSON: of those that are kept some fit into a document.
+pub const DEFINITION_MAX_BYTES: usize = 1 << 20;
+
+/// Definitions in parts, at least one, each small enough for a document: what a server has saved
+/// it must read. Each comes with its length as JSON.
+pub fn parts<T>(all: impl Iterator<Item = (T, usize)>) -> Vec<Vec<T>> {
+    let (mut parts, mut part, mut bytes) = (vec![], vec![], 0);
+    for (one, length) in all {
+        if bytes + length > DEFINITION_MAX_BYTES && !part.is_empty() {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        part.push(one);
+        bytes += length;
+    }
+    if !part.is_empty() || parts.is_empty() {
+        parts.push(part);
+    }
+    parts
+}
+
 /// What a document defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -116,9 +116,16 @@ impl State {
         }
     }
 
-    /// All rules as a document that `INVAL.RULE LOAD` reads, with what was read from files.
-    pub fn rule_document(&self) -> String {
-        rule_document::to_json_with_files(self.rules.iter(), &self.files)
+    /// All rules as documents that `INVAL.RULE LOAD` reads one after the other, the last with what
+    /// was read from files.
+    pub fn rule_documents(&self) -> Vec<String> {
+        let parts = rule_document::parts(self.rules.iter());
+        let last = parts.len() - 1;
+        let document = |(at, part): (usize, Vec<&Rule>)| match at == last {
+            true => rule_document::to_json_with_files(part.into_iter(), &self.files),
+            false => rule_document::to_json(part.into_iter()),
+        };
+        parts.into_iter().enumerate().map(document).collect()
     }
 
     /// All classes as documents that `INVAL.CLASS LOAD` reads one after the other, the last with

@@ -225,6 +225,16 @@ pub fn to_json<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
     serde_json::json!({ "rules": documents_of(rules) }).to_string()
 }
 
+/// The length of a rule as JSON, in bytes.
+pub fn length(rule: &Rule) -> usize {
+    to_json(std::iter::once(rule)).len()
+}
+
+/// Rules in parts, each small enough for a document; see [`document::parts`].
+pub fn parts<'a>(rules: impl Iterator<Item = &'a Rule>) -> Vec<Vec<&'a Rule>> {
+    document::parts(rules.map(|rule| (rule, length(rule))))
+}
+
 /// Writes a document that [`parse_with_files`] reads back.
 pub fn to_json_with_files<'a>(
     rules: impl Iterator<Item = &'a Rule>,

@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::document::{DEFINITION_MAX_BYTES, Kind};
 use super::error::{Error, Result};
 use super::payload::Payload;
 use super::rule::Rule;
+use super::rule_document;
 
 /// Most rules a server keeps: an event looks at every rule with an event glob.
 pub const RULES_MAX: usize = 10_000;
@@ -32,10 +34,18 @@ impl RuleTable {
     /// Whether there is room for these rules, each in the place of the one with its name.
     ///
     /// # Errors
-    /// They would be too many, or too large.
+    /// One is too large, or they would be too many, or too large together.
     pub fn check_room<'a>(&self, rules: impl IntoIterator<Item = &'a Rule>) -> Result<()> {
         let (mut count, mut bytes) = (self.rules.len(), self.compiled_bytes);
         for rule in rules {
+            let length = rule_document::length(rule);
+            if length > DEFINITION_MAX_BYTES {
+                return Err(Error::DocumentTooLarge {
+                    kind: Kind::Rule,
+                    bytes: length,
+                    limit: DEFINITION_MAX_BYTES,
+                });
+            }
             match self.rules.get(&rule.name) {
                 Some(old) => bytes -= old.compiled_bytes(),
                 None => count += 1,

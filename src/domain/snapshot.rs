@@ -36,7 +36,7 @@ use super::freshness_record::{self, Row};
 use super::job_record;
 use super::name::Db;
 use super::rule::Rule;
-use super::rule_document::{parse_all, to_json};
+use super::rule_document::{parse_all, parts, to_json};
 use super::varint::{read_name, read_number, write_name, write_number};
 
 /// The newest version; readers take it and all before it.
@@ -52,9 +52,6 @@ const MAGIC: &[u8] = b"INVAL";
 
 /// Bytes of a chunk, about: large enough to compress, small enough to be held twice.
 const CHUNK_BYTES: usize = 256 << 10;
-
-/// Rules in one chunk.
-const CHUNK_RULES: usize = 500;
 
 /// Digest of a rule or class as a file held it, by its name.
 pub type FileDigests = BTreeMap<String, u64>;
@@ -138,9 +135,8 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
         count += 1;
     };
     put(b'H', &[MAGIC, &[version(state)]].concat());
-    let rules: Vec<&Rule> = state.rules.iter().collect();
-    for some in rules.chunks(CHUNK_RULES) {
-        put(b'R', to_json(some.iter().copied()).as_bytes());
+    for some in parts(state.rules.iter()).into_iter().filter(|some| !some.is_empty()) {
+        put(b'R', to_json(some.into_iter()).as_bytes());
     }
     if !state.files.is_empty() {
         // A map of strings to numbers: there is nothing in it that could fail to serialise.

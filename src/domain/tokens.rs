@@ -27,6 +27,10 @@ use super::waiting::{Waiter, Waiting};
 /// minute each. Beyond, the oldest is void.
 pub const TOKENS_MAX: usize = 60_000;
 
+/// Used and replaced tokens that may stand in the order of death before it is cleaned; beside as
+/// many as live, so that cleaning costs each token a step or two.
+const DEAD_MAX: usize = 64;
+
 /// The right to store one value. Unguessable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub u64);
@@ -139,6 +143,12 @@ impl Tokens {
         let entry = Entry { token, since: self.now, given_ms: now_ms, dies_ms, void: None };
         self.order.push_back((name.clone(), token));
         self.entries.insert(name, entry);
+        if self.order.len() > 2 * self.entries.len() + DEAD_MAX {
+            let entries = &self.entries;
+            self.order.retain(|(name, token)| {
+                entries.get(name).is_some_and(|entry| entry.token == *token)
+            });
+        }
         while self.entries.len() > TOKENS_MAX {
             self.forget_first();
         }

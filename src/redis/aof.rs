@@ -51,16 +51,20 @@ fn write(ctx: Ctx) {
         shared.with(|state| {
             let databases: Vec<Db> = state.databases().map(|(db, _)| db).collect();
             let classes = state.class_documents();
-            state.has_anything_to_save().then(|| (state.rule_document(), classes, databases))
+            state.has_anything_to_save().then(|| (state.rule_documents(), classes, databases))
         })
     });
     // A server without the module reads a file that holds none of our commands.
     let Some((rules, classes, databases)) = found else { return };
-    ctx.replicate_to_aof(&[b"INVAL.RULE", b"LOAD", rules.as_bytes(), b"REPLACE"]);
-    for (at, document) in classes.iter().enumerate() {
-        let words: [&[u8]; 4] = [b"INVAL.CLASS", b"LOAD", document.as_bytes(), b"REPLACE"];
-        // The others come beside the first.
-        ctx.replicate_to_aof(words.get(..words.len() - usize::from(at > 0)).unwrap_or_default());
+    for (command, documents) in [(&b"INVAL.RULE"[..], rules), (b"INVAL.CLASS", classes)] {
+        for (at, document) in documents.iter().enumerate() {
+            // The others come beside the first.
+            let words: &[&[u8]] = match at {
+                0 => &[command, b"LOAD", document.as_bytes(), b"REPLACE"],
+                _ => &[command, b"LOAD", document.as_bytes()],
+            };
+            ctx.replicate_to_aof(words);
+        }
     }
     for db in databases {
         ctx.select_db(db.0);

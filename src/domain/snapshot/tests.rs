@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::change::Change;
+use crate::domain::document::DOCUMENT_MAX_BYTES;
 use crate::domain::doomed::NO_RULE;
 use crate::domain::freshness::Freshness;
 use crate::domain::jobs::Head;
@@ -214,7 +215,7 @@ fn more_classes_than_a_document_holds_are_written_and_read() {
     }
     state.class_files.insert("d".to_owned(), 78);
     let written = chunks(&state);
-    assert_eq!(written.iter().filter(|chunk| chunk[0] == b'C').count(), 5);
+    assert_eq!(written.iter().filter(|chunk| chunk[0] == b'C').count(), 9);
     let snapshot = decode(&written).unwrap();
     assert!(snapshot.classes.iter().eq(state.classes.iter().map(|(class, _)| class)));
     assert_eq!(snapshot.class_files, state.class_files);
@@ -230,6 +231,28 @@ fn a_newer_version_is_refused_by_name() {
         error,
         "the snapshot has format version 4, this module reads 3; load a newer module"
     );
+}
+
+/// What a server has saved it must read, however large.
+#[test]
+fn rules_of_many_bytes_go_in_many_chunks() {
+    let mut state = State::default();
+    for at in 0..12 {
+        let long = "x".repeat(1_000_000);
+        let json = format!(r#"{{"eventType":"e","tags":["t"],"description":"{long}"}}"#);
+        let rule = parse_one(json.as_bytes(), Some(&at.to_string())).unwrap();
+        state.rules.check_room([&rule]).unwrap();
+        state.rules.set(rule);
+    }
+    assert_eq!(decode(&chunks(&state)).unwrap().rules.len(), 12);
+    let documents = state.rule_documents();
+    assert!(documents.iter().all(|json| json.len() <= DOCUMENT_MAX_BYTES), "{}", documents.len());
+    let read: usize = documents.iter().map(|json| parse_all(json.as_bytes()).unwrap().len()).sum();
+    assert_eq!(read, 12);
+    let long =
+        format!(r#"{{"eventType":"e","tags":["t"],"description":"{}"}}"#, "x".repeat(1 << 20));
+    let error = state.rules.check_room([&parse_one(long.as_bytes(), None).unwrap()]).unwrap_err();
+    assert!(error.to_string().starts_with("rule document of 1048"), "{error}");
 }
 
 #[test]

@@ -227,3 +227,17 @@ fn a_deletion_that_a_transaction_queued_counts_when_it_is_carried_out() {
     tokens.void_queued();
     assert_eq!(tokens.take(Db(0), b"a", Token(5), &[], 0), Ok(0));
 }
+
+/// One that lives for long stands before all that were given and used since.
+#[test]
+fn used_tokens_leave_nothing_behind() {
+    let (db, mut tokens) = (Db(0), Tokens::default());
+    tokens.ask(db, b"slow", Token(0), 0, 1_000_000);
+    for at in 1..10_000 {
+        tokens.ask(db, b"quick", Token(at), 0, 1_000_000);
+        assert_eq!(tokens.take(db, b"quick", Token(at), &[], 0), Ok(0));
+    }
+    assert_eq!(tokens.len(), 1);
+    assert!(tokens.order.len() < 2 * DEAD_MAX, "{}", tokens.order.len());
+    assert_eq!(tokens.take(db, b"slow", Token(0), &[], 0), Ok(0));
+}
