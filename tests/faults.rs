@@ -270,7 +270,7 @@ fn ten_thousand_clients_are_all_answered() {
     let mut deleted = 0;
     for raw in &mut clients {
         let answer = raw.until("+PONG\r\n");
-        assert!(answer.starts_with("+OK\r\n:2\r\n*14\r\n"), "{answer}");
+        assert!(answer.starts_with("+OK\r\n:2\r\n*16\r\n"), "{answer}");
         assert!(!answer.contains("\r\n-"), "{answer}");
         deleted += usize::from(answer.contains("deleted\r\n:1\r\n"));
     }
