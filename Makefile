@@ -22,7 +22,7 @@ BENCH_OUT ?= $(if $(BENCH_ROWS)$(BENCH_KEYS)$(BENCH_ROUNDS),$(TARGET)/bench,docs
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit server test-servers model kill soak race fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
+.PHONY: help deps build run demo test check unit runtimes server test-servers model kill soak race fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,7 +49,10 @@ check: ## formatting and lints, with the module and without
 unit: ## unit, property and doc tests; need neither Redis nor libclang
 	cargo test --no-default-features
 
-server: ## tests against a real server (INVAL_SERVER=path of its binary)
+runtimes:
+	@.ci/deps.sh python3-venv nodejs npm
+
+server: runtimes ## tests against a real server (INVAL_SERVER=path of its binary)
 	cargo test --features faults --no-fail-fast
 
 test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests on Redis 8.2.3 and Valkey 8.0.1

@@ -31,7 +31,14 @@ have_libclang() {
 
 have_cc() { have cc && echo '#include <stdio.h>' | cc -fsyntax-only -xc - 2>/dev/null; }
 
-have_package() { have "$1" || dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'; }
+# Python and Node are often installed another way than by packages.
+have_package() {
+    case $1 in
+        python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+        nodejs) have node ;;
+        *) have "$1" || dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$' ;;
+    esac
+}
 
 if ! have cargo; then
     say "cargo not found: install Rust with rustup, and put ~/.cargo/bin on the PATH"
