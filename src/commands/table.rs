@@ -2,6 +2,10 @@
 
 mod definitions;
 
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
 use super::args::Args;
 use super::check;
 use super::event::Event;
@@ -21,14 +25,29 @@ pub use super::spec::{KeyUse, Spec};
 
 /// The command that these words call, and how many of them are its name.
 pub fn find(words: &[&[u8]]) -> Option<(&'static Spec, usize)> {
-    let is = |at: usize, name: &str| {
-        words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    all().filter(|spec| is(0, spec.name)).find_map(|spec| match spec.sub {
-        None => Some((spec, 1)),
-        Some(sub) => is(1, sub).then_some((spec, 2)),
+    let mut name = [0; NAME_MAX_BYTES];
+    let word = words.first()?;
+    let name = name.get_mut(..word.len())?;
+    name.copy_from_slice(word);
+    name.make_ascii_uppercase();
+    let is = |sub: &str| words.get(1).is_some_and(|word| word.eq_ignore_ascii_case(sub.as_bytes()));
+    BY_NAME.get(name)?.iter().find_map(|spec| match spec.sub {
+        None => Some((*spec, 1)),
+        Some(sub) => is(sub).then_some((*spec, 2)),
     })
 }
+
+/// The commands by the first word of their names.
+static BY_NAME: LazyLock<HashMap<&'static [u8], Vec<&'static Spec>>> = LazyLock::new(|| {
+    let mut by_name: HashMap<&[u8], Vec<&Spec>> = HashMap::new();
+    for spec in all() {
+        by_name.entry(spec.name.as_bytes()).or_default().push(spec);
+    }
+    by_name
+});
+
+/// No word is longer that names a command, in bytes.
+const NAME_MAX_BYTES: usize = 32;
 
 const TAG_WRITE: &str = "keyspace write fast";
 const TAG_READ: &str = "keyspace read";

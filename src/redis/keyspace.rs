@@ -102,8 +102,7 @@ impl Keyspace for LiveKeyspace {
     }
 
     fn get(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        // A pointer into the value (`RM_StringDMA`) would make the server copy short values.
-        Ok(self.ctx.read(c"GET", name)?.bytes())
+        self.ctx.read_string(name)
     }
 
     fn set(&mut self, name: &[u8], value: &[u8], until_ms: Option<u64>) -> Result<(), String> {

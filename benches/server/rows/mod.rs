@@ -57,6 +57,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "event", run: |scale| purge::events(scale).into() },
     Group { name: "needle", run: |scale| purge::needle(scale).into() },
     Group { name: "get", run: |scale| reads_and_writes::get(scale).into() },
+    Group { name: "fetch", run: |scale| reads_and_writes::fetch(scale).into() },
     Group { name: "set-over", run: |scale| reads_and_writes::overwrite(scale).into() },
     Group { name: "set-new", run: |scale| reads_and_writes::create(scale).into() },
     Group { name: "instructions", run: |scale| instructions::commands(scale).into() },

@@ -175,6 +175,30 @@ pub fn get(scale: Scale) -> Vec<Row> {
     on_old_keys(scale, "get", &[b"GET"], &[])
 }
 
+/// INVAL.FETCH of a key that is there, against GET on the same server.
+pub fn fetch(scale: Scale) -> Vec<Row> {
+    let server = Server::with_module();
+    add_rules(&mut server.connect());
+    background(&server, scale.keys, mixed);
+    let ways = COMMANDS.into_iter().map(|(way, depth, commands)| {
+        eprint!("fetch-{way} ");
+        let commands = (commands / SHORT).min(scale.keys);
+        let reads = [("INVAL.FETCH", &b"INVAL.FETCH"[..]), ("GET", b"GET")].map(|(name, word)| {
+            let prepared = Prepared::new(commands, depth, |at, out| {
+                wire::write(out, &[word, &mixed(scattered(at + 7, scale.keys))]);
+                1
+            });
+            (name, prepared)
+        });
+        let contenders =
+            reads.iter().map(|(name, prepared)| play(name, "command", commands, &server, prepared));
+        let series = alternate(scale.fine(), contenders.collect());
+        let what = format!("INVAL.FETCH that hits, {} / GET", way_of(depth));
+        Row::ratio(&format!("fetch-{way}"), &what, Bar::AtMost(1.15), &series[0], &series[1])
+    });
+    ways.collect()
+}
+
 /// SET of a key that is there.
 pub fn overwrite(scale: Scale) -> Vec<Row> {
     on_old_keys(scale, "set-over", &[b"SET"], &[b"8 others"])
