@@ -83,9 +83,14 @@ impl Wire {
         self.add(&line.split(' ').collect::<Vec<_>>());
     }
 
-    /// Sends what waits; gives a reply for each.
+    /// Sends what waits.
+    pub fn flush(&mut self) -> Result<()> {
+        self.stream.get_mut().write_all(&std::mem::take(&mut self.waiting))
+    }
+
+    /// Sends what waits; gives a reply for each command that has none.
     pub fn send(&mut self) -> Result<Vec<Reply>> {
-        self.stream.get_mut().write_all(&std::mem::take(&mut self.waiting))?;
+        self.flush()?;
         (0..std::mem::take(&mut self.count)).map(|_| self.read()).collect()
     }
 
