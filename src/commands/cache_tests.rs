@@ -341,3 +341,22 @@ fn the_slower_and_the_nearer_the_end_the_sooner_one_refreshes_early() {
     world.fake.random = 0;
     assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "v"]);
 }
+
+#[test]
+fn statistics_say_what_became_of_fetches_and_fills() {
+    let mut world = World::default();
+    let token = words(world.run("INVAL.FETCH k"))[1].clone();
+    world.run("INVAL.FETCH k").unwrap();
+    world.run("INVAL.FETCH k WAIT 5").unwrap();
+    world.run(&format!("INVAL.FILL k v TOKEN {token} EX 5 GRACE 5")).unwrap();
+    world.run(&format!("INVAL.FILL k v TOKEN {token}")).unwrap();
+    assert_eq!(world.told("INVAL.FETCH k WAIT 5").len(), 1);
+    world.run("INVAL.FETCH k").unwrap();
+    world.run("INVAL.FETCH other").unwrap();
+    let reply = world.run("INVAL.STATS cache").unwrap();
+    let cache = reply.field("cache");
+    let names = ["hits", "misses", "busy", "fills", "refused", "waits", "waiters", "tokens"];
+    assert_eq!(names.map(|name| cache.int(name)), [2, 2, 1, 1, 1, 1, 0, 1]);
+    assert_eq!((cache.int("keys_with_freshness"), cache.int("stale")), (1, 0));
+    assert_eq!(cache.field("hit_rate"), &Reply::Double(0.4));
+}

@@ -13,7 +13,7 @@ use crate::domain::stats::{Row, Times};
 use crate::server::Server;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 5] = ["totals", "index", "rules", "events", "classes"];
+const SECTIONS: [&str; 6] = ["totals", "index", "cache", "rules", "events", "classes"];
 
 /// # Format
 /// `INVAL.STATS [section ...] | RESET`
@@ -66,6 +66,7 @@ impl Stats {
                 let reply = match *section {
                     "totals" => totals(state),
                     "index" => index(state, deferred),
+                    "cache" => cache(state),
                     "rules" => rows(&state.stats.rules),
                     "classes" => classes(state),
                     _ => rows(&state.stats.per_event),
@@ -112,6 +113,24 @@ fn index(state: &State, deferred: u64) -> Reply {
         ("dead_names", Reply::count(state.stats.dead_names)),
         ("changes_deferred", Reply::count(deferred)),
     ])
+}
+
+/// What became of fetches and fills, and who waits now.
+fn cache(state: &State) -> Reply {
+    let stats = &state.stats;
+    let counts = Counts {
+        hits: stats.fetch_hits,
+        misses: stats.fetch_misses,
+        stale: stats.fetch_stale,
+        busy: stats.fetch_busy,
+        fills: stats.fills,
+        refused: stats.fills_refused,
+    };
+    Reply::map(class::counts(&counts))
+        .with("waits", Reply::count(stats.fetch_waits))
+        .with("waiters", Reply::count(state.tokens.waiting.len()))
+        .with("tokens", Reply::count(state.tokens.len()))
+        .with("keys_with_freshness", Reply::count(state.freshness_count()))
 }
 
 fn classes(state: &State) -> Reply {
