@@ -221,6 +221,8 @@ fn of_a_soft_and_a_hard_rule_the_hard_one_counts() {
         world.fake.denied.clear();
         let reply = world.run(&line).unwrap();
         assert_eq!((reply.int("matched"), reply.int("marked")), (3, 2), "{line}");
+        // The last one marked is k2, for the shorter of its two times.
+        assert_eq!(world.fake.until, Some(1_700_000_000_007), "{line}");
         while world.slice(1) {}
         assert_eq!(world.keys(), ["k", "k2", "x"]);
         assert_eq!(words(world.run("INVAL.FETCH k2"))[0], "stale");
@@ -230,6 +232,30 @@ fn of_a_soft_and_a_hard_rule_the_hard_one_counts() {
         let keys = world.shared.with(|state| state.stats.all.keys);
         assert_eq!((keys.matched, keys.deleted, keys.marked), (3, 1, 2), "{line}");
     }
+}
+
+#[test]
+fn a_hard_rule_counts_whichever_comes_first() {
+    let mut world = filled("INVAL.FILL k v");
+    world.run("INVAL.FILL stays v").unwrap();
+    world.run("INVAL.RULE ADD hard ON e KEYS 1 k PRIORITY high").unwrap();
+    let reply = world.run("INVAL.EVENT e").unwrap();
+    assert_eq!((reply.int("deleted"), reply.int("marked")), (1, 0));
+}
+
+#[test]
+fn a_key_that_is_gone_is_not_known_to_be_stale() {
+    let mut world = filled("INVAL.FILL k v");
+    world.run("INVAL.FILL stays v").unwrap();
+    world.run("INVAL.PURGE KEYS 2 k stays SOFT 50").unwrap();
+    world.run("INVAL.PURGE KEYS 1 k").unwrap();
+    assert_eq!(world.shared.with(|state| state.freshness_count()), 1);
+    // What a job is about to delete is not deleted at once for a purge that deletes nothing.
+    world.run("INVAL.PURGE KEYS 1 stays ASYNC").unwrap();
+    world.run("INVAL.PURGE KEYS 1 stays SOFT 50").unwrap();
+    assert_eq!(world.keys(), ["stays"]);
+    while world.slice(1) {}
+    assert_eq!(world.shared.with(|state| state.freshness_count()), 0);
 }
 
 #[test]
