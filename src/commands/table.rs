@@ -37,6 +37,12 @@ pub fn find(words: &[&[u8]]) -> Option<(&'static Spec, usize)> {
     })
 }
 
+/// Makes ready what [`find`] needs: its memory is taken at the start and not with the first
+/// command.
+pub fn prepare() {
+    LazyLock::force(&BY_NAME);
+}
+
 /// The commands by the first word of their names.
 static BY_NAME: LazyLock<HashMap<&'static [u8], Vec<&'static Spec>>> = LazyLock::new(|| {
     let mut by_name: HashMap<&[u8], Vec<&Spec>> = HashMap::new();

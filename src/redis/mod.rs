@@ -159,6 +159,7 @@ fn arguments(words: &[&[u8]]) -> Result<Vec<(String, String)>, String> {
 }
 
 fn register_commands(ctx: Ctx) -> Result<(), String> {
+    table::prepare();
     let mut containers = BTreeSet::new();
     for spec in table::all() {
         if spec.sub.is_some() && containers.insert(spec.name) {
