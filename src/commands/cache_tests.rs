@@ -54,7 +54,7 @@ fn a_fill_after_an_invalidation_is_refused() {
         let fill = format!("INVAL.FILL user:1 stale TOKEN {token} TAGS 2 team x");
         assert_eq!(words(world.run(&fill)), ["refused", why], "{line}");
         assert_ne!(world.fake.values.get(&b"user:1"[..]), Some(&b"stale".to_vec()), "{line}");
-        assert_eq!(world.shared.with(|state| state.stats.fills_refused), 1);
+        assert_eq!(world.shared.with(|state| state.stats.cache.refused), 1);
     }
     for line in [
         "INVAL.PURGE KEYS 1 user:1 DRYRUN",
@@ -116,7 +116,7 @@ fn readers_wait_in_order_and_the_first_inherits() {
     world.run("INVAL.FETCH k").unwrap();
     world.fake.may_not_wait = true;
     assert_eq!(words(world.run(line)), ["busy"]);
-    let counted = world.shared.with(|state| (state.stats.fetch_waits, state.stats.fetch_busy));
+    let counted = world.shared.with(|state| (state.stats.fetch_waits, state.stats.cache.busy));
     assert_eq!(counted, (4, 1));
 }
 
@@ -180,7 +180,7 @@ fn a_soft_invalidation_leaves_the_value_readable_and_one_refreshes_it() {
         assert_eq!(words(world.run("INVAL.FETCH k")), ["hit", "w"], "{line}");
         assert_eq!(words(world.run(&format!("INVAL.FILL other w TOKEN {}", given[1]))), ["filled"]);
         let stats = world.shared.with(|state| state.stats.clone());
-        assert_eq!((stats.all.keys.marked, stats.all.keys.deleted, stats.fetch_stale), (1, 0, 2));
+        assert_eq!((stats.all.keys.marked, stats.all.keys.deleted, stats.cache.stale), (1, 0, 2));
     }
 }
 

@@ -121,11 +121,9 @@ impl<'a> Fetch<'a> {
         };
         let is_stale = is_stale || token.is_some();
         server.state(|state| {
-            state.stats.fetch_hits += u64::from(!is_stale);
-            state.stats.fetch_stale += u64::from(is_stale);
-            state.classes.count(known.class, |of| {
-                of.hits += u64::from(!is_stale);
-                of.stale += u64::from(is_stale);
+            state.count(known.class, |of| match is_stale {
+                true => of.stale += 1,
+                false => of.hits += 1,
             });
         });
         let word = Reply::text(if is_stale { "stale" } else { "hit" });
@@ -201,18 +199,12 @@ fn is_refresh_early(known: &Known, now_ms: u64, server: &mut Server) -> bool {
 }
 
 fn miss(server: &mut Server, class: Option<ClassId>, token: Option<Token>) -> Reply {
-    server.state(|state| {
-        state.stats.fetch_misses += 1;
-        state.classes.count(class, |of| of.misses += 1);
-    });
+    server.state(|state| state.count(class, |of| of.misses += 1));
     Reply::Array([Reply::text("miss")].into_iter().chain(token.map(shown)).collect())
 }
 
 fn busy(server: &mut Server, class: Option<ClassId>) -> Reply {
-    server.state(|state| {
-        state.stats.fetch_busy += 1;
-        state.classes.count(class, |of| of.busy += 1);
-    });
+    server.state(|state| state.count(class, |of| of.busy += 1));
     Reply::Array(vec![Reply::text("busy")])
 }
 

@@ -106,8 +106,7 @@ impl<'a> Fill<'a> {
             self.know(server, fresh);
         }
         server.state(|state| {
-            state.stats.fills += 1;
-            state.classes.count(terms.class, |of| of.fills += 1);
+            state.count(terms.class, |of| of.fills += 1);
             state.tokens.arrived(db, key);
         });
         Ok(Reply::Array(vec![Reply::text("filled")]))
@@ -168,10 +167,7 @@ impl<'a> Fill<'a> {
 }
 
 fn refused(server: &mut Server, terms: &Terms, refusal: &Refusal) -> Reply {
-    server.state(|state| {
-        state.stats.fills_refused += 1;
-        state.classes.count(terms.class, |of| of.refused += 1);
-    });
+    server.state(|state| state.count(terms.class, |of| of.refused += 1));
     Reply::Array(vec![Reply::text("refused"), Reply::bulk(refusal.why())])
 }
 

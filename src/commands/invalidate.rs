@@ -10,6 +10,7 @@ use super::soft;
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
+use crate::domain::name::NameList;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{self, Plan};
 use crate::domain::request::{Origin, Request};
@@ -92,10 +93,7 @@ pub fn invalidate(
     outcome.dry_run = options.dry_run;
     outcome.index_warning = server.state(|state| state.index_warning());
     outcome.resolve_micros = resolved.saturating_sub(start);
-    if let Some(denied) = server.redis().first_denied(&plan.names) {
-        let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
-        return Err(Error::NoPermission { user: denied.user, key });
-    }
+    check_permission(server, &plan.names)?;
     let mut refused = match options.dry_run {
         true => None,
         false => {
@@ -121,6 +119,20 @@ pub fn invalidate(
             why,
         }),
         None => Ok(reply(&plan, &outcome, options)),
+    }
+}
+
+/// Whether the caller may delete these keys.
+///
+/// # Errors
+/// The first that it may not.
+pub(super) fn check_permission(server: &mut Server, names: &NameList) -> Result<()> {
+    match server.redis().first_denied(names) {
+        Some(denied) => {
+            let key = names.get(denied.at).unwrap_or_default().to_vec();
+            Err(Error::NoPermission { user: denied.user, key })
+        }
+        None => Ok(()),
     }
 }
 

@@ -1,7 +1,6 @@
 //! `ASYNC`: the plan is fixed and marked at once, the keys go in slices.
 
-use super::invalidate::{Options, act, look};
-use super::keyspace::Denied;
+use super::invalidate::{Options, act, check_permission, look};
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::job_record::{self, Words};
@@ -43,9 +42,7 @@ pub(super) fn start(
         return Err(Error::NotIndexed);
     }
     let plan = server.state(|state| plan::ids(state, db, &request, None, state.steps_max))?;
-    if let Some((denied, key)) = first_denied(server, db, &plan) {
-        return Err(Error::NoPermission { user: denied.user, key });
-    }
+    check_ids(server, db, &plan)?;
     let warms = request.rules.iter().any(|rule| rule.warm);
     let head = Head {
         origin: request.origin.clone(),
@@ -105,13 +102,7 @@ fn check_soft(server: &mut Server, soft: &Request) -> Result<()> {
     if plan.matched > most {
         return Err(Error::PlanTooLarge { keys: plan.matched, limit: most });
     }
-    match server.redis().first_denied(&plan.names) {
-        Some(denied) => {
-            let key = plan.names.get(denied.at).unwrap_or_default().to_vec();
-            Err(Error::NoPermission { user: denied.user, key })
-        }
-        None => Ok(()),
-    }
+    check_permission(server, &plan.names)
 }
 
 /// Marks the keys of the soft rules of an event that the job does not delete; at once, for
@@ -173,16 +164,14 @@ pub(super) fn replicate(server: &mut Server, record: &Words) {
     server.redis().replicate(&words.collect::<Vec<_>>());
 }
 
-/// The first key that the caller may not delete. Checking reads no key, so the ids stay good.
-fn first_denied(server: &mut Server, db: Db, plan: &IdPlan) -> Option<(Denied, Vec<u8>)> {
+/// Whether the caller may delete the keys. Checking reads no key, so the ids stay good.
+fn check_ids(server: &mut Server, db: Db, plan: &IdPlan) -> Result<()> {
     if plan.ids.is_empty() || server.redis().may_delete_all() {
-        return None;
+        return Ok(());
     }
-    plan.ids.chunks(NAMES_PER_CHECK).find_map(|ids| {
+    plan.ids.chunks(NAMES_PER_CHECK).try_for_each(|ids| {
         let names = server.state(|state| names_of(state, db, ids));
-        let denied = server.redis().first_denied(&names)?;
-        let key = names.get(denied.at).unwrap_or_default().to_vec();
-        Some((denied, key))
+        check_permission(server, &names)
     })
 }
 

@@ -4,14 +4,12 @@ use super::args::Args;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::freshness::Freshness;
+use crate::domain::freshness_record;
 use crate::domain::name::Db;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::Plan;
 use crate::domain::rule::check_soft;
 use crate::server::Server;
-
-/// The command that tells replicas and append-only files how fresh values are.
-pub const COMMAND: &[u8] = b"INVAL._FRESH";
 
 /// Keys marked at a time, by one command for the replicas.
 const MARK_BATCH: usize = 1000;
@@ -77,14 +75,8 @@ pub(super) fn mark(
 
 /// Tells replicas and the append-only file how fresh the values of some keys are.
 pub(super) fn replicate(server: &mut Server, of: Freshness, names: &[&[u8]]) {
-    let [from, computed] = words(of);
-    let words = [COMMAND, from.as_bytes(), computed.as_bytes(), b"KEYS"].into_iter();
-    server.redis().replicate(&words.chain(names.iter().copied()).collect::<Vec<_>>());
-}
-
-/// The two numbers as the command has them.
-pub fn words(of: Freshness) -> [String; 2] {
-    [of.stale_from_ms.to_string(), of.computed_ms.to_string()]
+    let words = freshness_record::keys(of, names);
+    server.redis().replicate(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
 }
 
 /// # Format

@@ -117,17 +117,8 @@ fn index(state: &State, deferred: u64) -> Reply {
 
 /// What became of fetches and fills, and who waits now.
 fn cache(state: &State) -> Reply {
-    let stats = &state.stats;
-    let counts = Counts {
-        hits: stats.fetch_hits,
-        misses: stats.fetch_misses,
-        stale: stats.fetch_stale,
-        busy: stats.fetch_busy,
-        fills: stats.fills,
-        refused: stats.fills_refused,
-    };
-    Reply::map(class::counts(&counts))
-        .with("waits", Reply::count(stats.fetch_waits))
+    Reply::map(class::counts(&state.stats.cache))
+        .with("waits", Reply::count(state.stats.fetch_waits))
         .with("waiters", Reply::count(state.tokens.waiting.len()))
         .with("tokens", Reply::count(state.tokens.len()))
         .with("keys_with_freshness", Reply::count(state.freshness_count()))

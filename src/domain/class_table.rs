@@ -9,6 +9,7 @@
 
 use std::collections::HashSet;
 
+use super::State;
 use super::automaton::Automaton;
 use super::class::Class;
 use super::class_document::to_json;
@@ -33,9 +34,10 @@ pub struct Counts {
     pub hits: u64,
     /// Fetches that found none, and may fill.
     pub misses: u64,
-    /// Fetches that found a stale value.
+    /// Fetches that found a stale value, or one that is to be refreshed early.
     pub stale: u64,
-    /// Fetches that found none while somebody else may fill.
+    /// Fetches that found none while somebody else may fill, and did not wait or not for long
+    /// enough.
     pub busy: u64,
     /// Values stored by fills.
     pub fills: u64,
@@ -241,6 +243,14 @@ impl ClassTable {
 
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.place(name).ok().and_then(|at| self.entries.get(at))
+    }
+}
+
+impl State {
+    /// Counts a fetch or a fill, in total and for its class.
+    pub fn count(&mut self, class: Option<ClassId>, add: impl Fn(&mut Counts)) {
+        add(&mut self.stats.cache);
+        self.classes.count(class, add);
     }
 }
 

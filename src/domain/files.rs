@@ -9,7 +9,7 @@ use super::name::Db;
 use super::rule::Rule;
 use super::rule_document;
 use super::rule_table::RuleTable;
-use super::snapshot::{self, Snapshot};
+use super::snapshot::{self, FileDigests, Snapshot};
 use super::travel::Travel;
 
 impl State {
@@ -100,32 +100,23 @@ impl State {
     /// Takes over the rules and classes whose files have changed since `files` and `class_files`
     /// were written.
     pub fn merge_files(&mut self) {
-        let seen = std::mem::take(&mut self.files);
-        for (rule, digest) in &self.file_rules {
-            if seen.get(&rule.name) != Some(digest) {
-                self.rules.set(rule.clone());
-            }
-            self.files.insert(rule.name.clone(), *digest);
-        }
-        let seen = std::mem::take(&mut self.class_files);
-        for (class, digest) in &self.file_classes {
-            if seen.get(&class.name) != Some(digest) {
-                self.classes.set(class.clone());
-            }
-            self.class_files.insert(class.name.clone(), *digest);
-        }
+        let Self { rules, classes, .. } = self;
+        merge(&self.file_rules, |rule| &rule.name, &mut self.files, |rule| rules.set(rule));
+        merge(
+            &self.file_classes,
+            |class| &class.name,
+            &mut self.class_files,
+            |class| classes.set(class),
+        );
     }
 
     /// All rules as documents that `INVAL.RULE LOAD` reads one after the other, the last with what
     /// was read from files.
     pub fn rule_documents(&self) -> Vec<String> {
-        let parts = rule_document::parts(self.rules.iter());
-        let last = parts.len() - 1;
-        let document = |(at, part): (usize, Vec<&Rule>)| match at == last {
+        in_documents(rule_document::parts(self.rules.iter()), |part, is_last| match is_last {
             true => rule_document::to_json_with_files(part.into_iter(), &self.files),
             false => rule_document::to_json(part.into_iter()),
-        };
-        parts.into_iter().enumerate().map(document).collect()
+        })
     }
 
     /// All classes as documents that `INVAL.CLASS LOAD` reads one after the other, the last with
@@ -134,13 +125,10 @@ impl State {
         if !self.has_classes_to_save() {
             return vec![];
         }
-        let parts = self.classes.parts();
-        let last = parts.len() - 1;
-        let document = |(at, part): (usize, Vec<&Class>)| match at == last {
+        in_documents(self.classes.parts(), |part, is_last| match is_last {
             true => class_document::to_json_with_files(part.into_iter(), &self.class_files),
             false => class_document::to_json(part.into_iter()),
-        };
-        parts.into_iter().enumerate().map(document).collect()
+        })
     }
 
     /// Whether a snapshot without the classes would lose something.
@@ -156,6 +144,29 @@ impl State {
             || !self.jobs.is_empty()
             || self.has_freshness()
             || self.sizes().2 > 0
+    }
+}
+
+/// A document for each part; `write` is told whether it is the last.
+fn in_documents<T>(parts: Vec<Vec<T>>, write: impl Fn(Vec<T>, bool) -> String) -> Vec<String> {
+    let count = parts.len();
+    (1..).zip(parts).map(|(at, part)| write(part, at == count)).collect()
+}
+
+/// What files hold goes into the table, unless it was there as they hold it now when `digests`
+/// was written; `digests` are then what they hold now.
+fn merge<T: Clone>(
+    held: &[(T, u64)],
+    name: impl Fn(&T) -> &String,
+    digests: &mut FileDigests,
+    mut set: impl FnMut(T),
+) {
+    let seen = std::mem::take(digests);
+    for (one, digest) in held {
+        if seen.get(name(one)) != Some(digest) {
+            set(one.clone());
+        }
+        digests.insert(name(one).clone(), *digest);
     }
 }
 

@@ -14,11 +14,23 @@ const KEYS_PER_RECORD: usize = 10_000;
 /// A key, and how fresh its value is.
 pub type Row<'a> = (&'a [u8], Freshness);
 
-/// All that is known, key by key.
-pub fn all(state: &State) -> impl Iterator<Item = (Db, Row<'_>)> {
-    state.databases().flat_map(|(db, database)| {
-        database.fresh.iter().map(move |(id, fresh)| (db, (database.keys.name(id), fresh)))
-    })
+/// The command that tells replicas and append-only files how fresh values are.
+pub const COMMAND: &[u8] = b"INVAL._FRESH";
+
+/// The command for keys that are there.
+pub fn keys(of: Freshness, names: &[&[u8]]) -> Vec<Vec<u8>> {
+    command(of, b"KEYS", names)
+}
+
+/// The command for a copy that comes next.
+pub fn copy(of: Freshness, name: &[u8]) -> Vec<Vec<u8>> {
+    command(of, b"COPY", &[name])
+}
+
+fn command(of: Freshness, what: &[u8], names: &[&[u8]]) -> Vec<Vec<u8>> {
+    let [from, computed] = [of.stale_from_ms, of.computed_ms].map(|ms| ms.to_string());
+    let head = [COMMAND, from.as_bytes(), computed.as_bytes(), what].into_iter();
+    head.chain(names.iter().copied()).map(<[u8]>::to_vec).collect()
 }
 
 /// All that is known, as records.

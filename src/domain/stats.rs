@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use super::class_table::Counts;
 use super::outcome::{Count, Outcome};
 use super::plan::Plan;
 use super::request::Origin;
@@ -97,21 +98,10 @@ pub struct Stats {
     pub dry_runs: u64,
     /// Commands that were refused: bad input, no permission, or the server said no.
     pub errors: u64,
-    /// Fetches that found a value.
-    pub fetch_hits: u64,
-    /// Fetches that found a stale value, or one that is to be refreshed early.
-    pub fetch_stale: u64,
-    /// Fetches that found none, and may fill.
-    pub fetch_misses: u64,
-    /// Fetches that found none while somebody else may fill, and did not wait or not for long
-    /// enough.
-    pub fetch_busy: u64,
+    /// Fetches and fills, of classes and of none.
+    pub cache: Counts,
     /// Fetches that waited, whatever they were told then.
     pub fetch_waits: u64,
-    /// Values stored by fills.
-    pub fills: u64,
-    /// Fills that came too late.
-    pub fills_refused: u64,
     /// Keys named outside the fence.
     pub keys_refused: u64,
     /// Warm entries that could not be written.

@@ -208,11 +208,8 @@ impl Tokens {
     /// Who was given a token went away before hearing of it.
     pub fn give_back(&mut self, token: Token) {
         let of = self.order.iter().rev().find(|(_, other)| *other == token);
-        let Some(name) = of.map(|(name, _)| name.clone()) else { return };
-        if self.entries.get(&name).is_some_and(|entry| entry.token == token) {
-            self.entries.remove(&name);
-            self.waiting.orphaned(&name);
-            self.forget_if_empty();
+        if let Some(name) = of.map(|(name, _)| name.clone()) {
+            self.forget(&name, token);
         }
     }
 
@@ -290,9 +287,13 @@ impl Tokens {
 
     /// All keys of a database are gone; of all databases when none is named.
     pub fn flushed(&mut self, db: Option<Db>) {
+        self.void_every(db, &Refusal::Deleted);
+    }
+
+    fn void_every(&mut self, db: Option<Db>, why: &Refusal) {
         let of = |(_, at): &&Name| db.is_none_or(|db| *at == db);
         for (name, entry) in self.entries.iter_mut().filter(|(name, _)| of(name)) {
-            spoil(name, entry, Refusal::Deleted, &mut self.waiting);
+            spoil(name, entry, why.clone(), &mut self.waiting);
         }
     }
 
@@ -340,9 +341,7 @@ impl Tokens {
 
     fn remember(&mut self, db: Db, expression: &TagExpression) {
         if !self.purged.remember(db, expression, self.now) {
-            for (name, entry) in &mut self.entries {
-                spoil(name, entry, Refusal::Invalidated, &mut self.waiting);
-            }
+            self.void_every(None, &Refusal::Invalidated);
         }
     }
 
@@ -356,10 +355,16 @@ impl Tokens {
     }
 
     fn forget_first(&mut self) {
-        let Some((name, token)) = self.order.pop_front() else { return };
-        if self.entries.get(&name).is_some_and(|entry| entry.token == token) {
-            self.entries.remove(&name);
-            self.waiting.orphaned(&name);
+        if let Some((name, token)) = self.order.pop_front() {
+            self.forget(&name, token);
+        }
+    }
+
+    /// Forgets a token, unless the key has another one by now.
+    fn forget(&mut self, name: &Name, token: Token) {
+        if self.entries.get(name).is_some_and(|entry| entry.token == token) {
+            self.entries.remove(name);
+            self.waiting.orphaned(name);
         }
         self.forget_if_empty();
     }

@@ -7,7 +7,6 @@ use redis_module::raw;
 
 use super::api::{Ctx, call, is_paused, log_warning};
 use super::state::shared;
-use crate::commands::soft;
 use crate::domain::State;
 use crate::domain::freshness_record;
 use crate::domain::job_record;
@@ -78,10 +77,19 @@ fn write(ctx: Ctx) {
             from = next;
         }
     }
-    let fresh = shared(&ctx, |shared| shared.with(|state| freshness(state)));
-    for (db, words) in fresh {
+    let fresh = shared(&ctx, |shared| {
+        shared.with(|state| {
+            let mut records = vec![];
+            freshness_record::encode(state, |body| records.push(body.to_vec()));
+            records
+        })
+    });
+    for (db, rows) in fresh.iter().filter_map(|body| freshness_record::read(body)) {
         ctx.select_db(db.0);
-        ctx.replicate_to_aof(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        for (name, of) in rows {
+            let words = freshness_record::keys(of, &[name]);
+            ctx.replicate_to_aof(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
     }
     let records = shared(&ctx, |shared| {
         shared.with(|state| {
@@ -95,15 +103,6 @@ fn write(ctx: Ctx) {
         let words = std::iter::once(job_record::COMMAND).chain(words.iter().map(Vec::as_slice));
         ctx.replicate_to_aof(&words.collect::<Vec<_>>());
     }
-}
-
-/// The commands that say how fresh values are.
-fn freshness(state: &State) -> Vec<(Db, Vec<Vec<u8>>)> {
-    let command = |(db, (name, fresh)): (Db, freshness_record::Row)| {
-        let [from, computed] = soft::words(fresh).map(String::into_bytes);
-        (db, vec![soft::COMMAND.to_vec(), from, computed, b"KEYS".to_vec(), name.to_vec()])
-    };
-    freshness_record::all(state).map(command).collect()
 }
 
 /// The commands that tag the next keys of a database, and where to go on.

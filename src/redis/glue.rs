@@ -6,6 +6,7 @@ use redis_module::raw;
 use smallvec::SmallVec;
 
 use super::api::{Ctx, bytes, call};
+use super::guard::guarded;
 use crate::commands::reply::Reply;
 use crate::domain::error::Error;
 
@@ -25,6 +26,26 @@ pub(super) unsafe fn words<'a>(argv: *mut *mut raw::RedisModuleString, argc: c_i
     let strings = unsafe { std::slice::from_raw_parts(argv, count) };
     // SAFETY: the server keeps a command's arguments until its callback returns.
     strings.iter().map(|string| unsafe { bytes(*string) }).collect()
+}
+
+/// Runs what answers a client, which says whether it has; one that has not, or panics, is
+/// answered here.
+pub(super) fn answer(ctx: Ctx, run: impl FnOnce() -> bool) {
+    if !guarded(false, run) {
+        send_error_text(
+            ctx,
+            "ERR",
+            "internal error, caught; please report the line with 'inval: panic' in the server's log",
+        );
+    }
+}
+
+/// Sends what a command came to.
+pub(super) fn send_result(ctx: Ctx, result: &Result<Reply, Error>) {
+    match result {
+        Ok(reply) => send(ctx, reply),
+        Err(error) => send_error(ctx, error),
+    }
 }
 
 /// Sends a reply.
@@ -78,7 +99,7 @@ fn send_bulk(ctx: Ctx, text: &[u8]) {
 }
 
 /// Sends an error.
-pub(super) fn send_error(ctx: Ctx, error: &Error) {
+fn send_error(ctx: Ctx, error: &Error) {
     send_error_text(ctx, error.code(), &error.to_string());
 }
 

@@ -254,7 +254,7 @@ extern "C" fn on_command(
     argc: c_int,
 ) -> c_int {
     let ctx = Ctx(ctx);
-    let done = guarded(false, || {
+    glue::answer(ctx, || {
         // SAFETY: the server's own arguments.
         let words = unsafe { glue::words(argv, argc) };
         let Some((spec, named)) = table::find(&words) else {
@@ -262,19 +262,9 @@ extern "C" fn on_command(
             return true;
         };
         let arguments = words.get(named..).unwrap_or_default();
-        match state::enter(ctx, |server| execute(spec, arguments, server)) {
-            Ok(reply) => glue::send(ctx, &reply),
-            Err(error) => glue::send_error(ctx, &error),
-        }
+        glue::send_result(ctx, &state::enter(ctx, |server| execute(spec, arguments, server)));
         waiters::serve(&ctx);
         true
     });
-    if !done {
-        glue::send_error_text(
-            ctx,
-            "ERR",
-            "internal error, caught; please report the line with 'inval: panic' in the server's log",
-        );
-    }
     OK
 }

@@ -12,8 +12,8 @@ use super::lifecycle;
 use super::state::shared;
 use super::waiters;
 use super::walk;
-use crate::commands::soft;
 use crate::domain::change::Change;
+use crate::domain::freshness_record;
 use crate::domain::job_record;
 use crate::domain::name::Db;
 use crate::server::Shared;
@@ -117,9 +117,9 @@ extern "C" fn on_value(
     raw::Status::Ok as c_int
 }
 
-/// Tells replicas and the append-only file the tags of a copy, and what else is known of it. They cannot know its source: a
-/// loading server sees no commands. What is sent from a callback stands before the command that
-/// caused it, in the same transaction, so the tags wait there for the copy.
+/// Tells replicas and the append-only file the tags of a copy, and what else is known of it. They
+/// cannot know its source: a loading server sees no commands. What is sent from a callback stands
+/// before the command that caused it, in the same transaction, so the tags wait there for the copy.
 fn carry(ctx: Ctx, db: Db, name: &[u8]) {
     let (tags, job, fresh) = shared(&ctx, |shared| {
         shared.with(|state| {
@@ -133,8 +133,8 @@ fn carry(ctx: Ctx, db: Db, name: &[u8]) {
         ctx.replicate(&words.collect::<Vec<_>>());
     }
     if let Some(fresh) = fresh {
-        let [from, computed] = soft::words(fresh);
-        ctx.replicate(&[soft::COMMAND, from.as_bytes(), computed.as_bytes(), b"COPY", name]);
+        let words = freshness_record::copy(fresh, name);
+        ctx.replicate(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
     if !tags.is_empty() {
         let words = [b"TAG._CARRY", name].into_iter().chain(tags.iter().map(Vec::as_slice));

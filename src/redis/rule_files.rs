@@ -23,22 +23,15 @@ pub(super) fn read(path: &Path) -> Result<(Vec<Rule>, Vec<Class>), Vec<String>> 
     for file in &files {
         match read_one(file) {
             Ok((found, and_classes)) => {
-                for rule in found {
-                    match rules.iter().find(|(other, _)| other.name == rule.name) {
-                        Some((_, first)) => {
-                            errors.push(twice(Kind::Rule, &rule.name, file, first));
-                        }
-                        None => rules.push((rule, file)),
-                    }
-                }
-                for class in and_classes {
-                    match classes.iter().find(|(other, _)| other.name == class.name) {
-                        Some((_, first)) => {
-                            errors.push(twice(Kind::Class, &class.name, file, first));
-                        }
-                        None => classes.push((class, file)),
-                    }
-                }
+                gather(Kind::Rule, found, |rule| &rule.name, file, &mut rules, &mut errors);
+                gather(
+                    Kind::Class,
+                    and_classes,
+                    |class| &class.name,
+                    file,
+                    &mut classes,
+                    &mut errors,
+                );
             }
             Err(found) => {
                 errors.extend(found.into_iter().map(|why| format!("{}: {why}", file.display())))
@@ -57,13 +50,27 @@ pub(super) fn read(path: &Path) -> Result<(Vec<Rule>, Vec<Class>), Vec<String>> 
     Ok((rules.collect(), classes.into_iter().map(|(class, _)| class).collect()))
 }
 
-fn twice(kind: Kind, name: &str, file: &Path, first: &Path) -> String {
-    let one = kind.one();
-    format!(
-        "{}: {one} '{name}' is in {} too; give each {one} its own \"name\"",
-        file.display(),
-        first.display()
-    )
+/// Adds what a file holds to what the files before it hold; a name that is there is an error.
+fn gather<'f, T>(
+    kind: Kind,
+    found: Vec<T>,
+    name: impl Fn(&T) -> &String,
+    file: &'f Path,
+    all: &mut Vec<(T, &'f Path)>,
+    errors: &mut Vec<String>,
+) {
+    for one in found {
+        match all.iter().find(|(other, _)| name(other) == name(&one)) {
+            Some((_, first)) => errors.push(format!(
+                "{}: {what} '{}' is in {} too; give each {what} its own \"name\"",
+                file.display(),
+                name(&one),
+                first.display(),
+                what = kind.one(),
+            )),
+            None => all.push((one, file)),
+        }
+    }
 }
 
 fn list(path: &Path) -> Result<Vec<PathBuf>, String> {

@@ -116,7 +116,7 @@ extern "C" fn on_reply(
     argc: c_int,
 ) -> c_int {
     let ctx = Ctx(ctx);
-    let done = guarded(false, || {
+    glue::answer(ctx, || {
         let told = call!(RedisModule_GetBlockedClientPrivateData(ctx.0));
         // SAFETY: what `tell` gave; the server frees it after this, by `on_free`.
         let Some(told) = (unsafe { told.and_then(|told| told.cast::<Told>().as_mut()) }) else {
@@ -125,15 +125,9 @@ extern "C" fn on_reply(
         told.heard = true;
         // SAFETY: the server's own arguments.
         let words = unsafe { glue::words(argv, argc) };
-        match enter(ctx, |server| fetch::told(&words, told.wake, server)) {
-            Ok(reply) => glue::send(ctx, &reply),
-            Err(error) => glue::send_error(ctx, &error),
-        }
+        glue::send_result(ctx, &enter(ctx, |server| fetch::told(&words, told.wake, server)));
         true
     });
-    if !done {
-        glue::send_error_text(ctx, "ERR", "internal error, caught; see the server's log");
-    }
     raw::Status::Ok as c_int
 }
 
