@@ -1,16 +1,21 @@
 //! `INVAL.EVENT`: something happened; the keys of its rules are stale.
 
+use std::borrow::Cow;
+
 use super::args::Args;
-use super::invalidate::{Options, invalidate};
+use super::happen::happen;
+use super::invalidate::Options;
 use super::reply::Reply;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
+use crate::domain::once::Terms;
 use crate::domain::payload::Payload;
-use crate::domain::request::Request;
-use crate::domain::rule::check_name;
+use crate::domain::request::{self, Collect, Request};
+use crate::domain::rule::{NAME_MAX_BYTES, check_name};
 use crate::server::Server;
 
 /// # Format
-/// `INVAL.EVENT type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]`
+/// `INVAL.EVENT type [json] [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN]
+/// [KEYS]`
 #[derive(Debug)]
 pub struct Event<'a> {
     /// What happened.
@@ -19,6 +24,8 @@ pub struct Event<'a> {
     pub payload: Payload,
     /// The payload as it was sent.
     text: &'a [u8],
+    /// Once and in order.
+    terms: Terms,
     options: Options,
 }
 
@@ -32,9 +39,10 @@ impl<'a> Event<'a> {
         check_name("event", event)?;
         let mut text: &[u8] = b"{}";
         let mut options = Options::default();
+        let mut terms = Terms::default();
         // A word that is no option is the payload; so a broken one is told as broken JSON.
         let option = |word: &[u8]| {
-            [&b"ASYNC"[..], b"SOFT", b"DRYRUN", b"KEYS"]
+            [&b"ASYNC"[..], b"SOFT", b"DRYRUN", b"KEYS", b"ID", b"SEQ"]
                 .iter()
                 .any(|name| word.eq_ignore_ascii_case(name))
         };
@@ -46,11 +54,20 @@ impl<'a> Event<'a> {
                 options.dry_run = true;
             } else if args.keyword("KEYS") {
                 options.keys = true;
+            } else if args.keyword("ID") {
+                terms.id = Some(named(args, "id")?);
+            } else if args.keyword("SEQ") {
+                let number = args.number("number")?;
+                if !args.keyword("BY") {
+                    return Err(args.usage("missing BY entity after SEQ".to_owned()));
+                }
+                terms.order = Some((number, named(args, "entity")?));
             } else {
                 options.how(args)?;
             }
         }
-        Ok(Self { event, payload: Payload::parse(text)?, text, options })
+        let terms = terms.of_event(event);
+        Ok(Self { event, payload: Payload::parse(text)?, text, terms, options })
     }
 
     /// Deletes what the rules of the event name.
@@ -59,15 +76,33 @@ impl<'a> Event<'a> {
     /// A placeholder without a value, no permission, or the server refuses.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let start = server.redis().monotonic_micros();
-        let request = self.request(server)?;
-        invalidate(server, start, request, self.text, self.options)
+        let (event, terms, options) = self.into_parts();
+        happen(server, start, vec![event], &terms, options)
     }
 
-    /// The targets of the event.
+    /// The targets of the event and of those that follow from it.
     ///
     /// # Errors
     /// A placeholder without a value.
-    pub fn request(&self, server: &mut Server) -> Result<Request> {
-        server.state(|state| Request::for_event(state, self.event, &self.payload))
+    pub fn request(self, server: &mut Server) -> Result<Request> {
+        let events = vec![self.into_parts().0];
+        server.state(|state| Request::for_events(state, events, Collect::No))
+    }
+
+    fn into_parts(self) -> (request::Event<'a>, Terms, Options) {
+        let Self { event, payload, text, terms, options } = self;
+        (request::Event { name: Cow::Borrowed(event), payload, text: Some(text) }, terms, options)
+    }
+}
+
+/// Takes a name that is remembered.
+fn named(args: &mut Args, what: &'static str) -> Result<Vec<u8>> {
+    let name = args.next(what)?;
+    match name.len() {
+        0 => Err(Error::EmptyName { what }),
+        bytes if bytes > NAME_MAX_BYTES => {
+            Err(Error::NameTooLong { what, bytes, limit: NAME_MAX_BYTES })
+        }
+        _ => Ok(name.to_vec()),
     }
 }

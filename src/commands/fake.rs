@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::keyspace::{Denied, Keyspace, WarmEntry};
+use super::keyspace::{Denied, EventLimits, Keyspace, WarmEntry};
 use super::reply::Reply;
 use super::{execute, fetch, slices, table};
+use crate::domain::batches::BatchLimits;
 use crate::domain::change::Change;
 use crate::domain::name::{Db, NameList};
 use crate::domain::tokens::Token;
@@ -51,6 +52,8 @@ pub struct Fake {
     /// Clients that were made to wait.
     pub waiters: u64,
     pub micros: std::cell::Cell<u64>,
+    /// What was published.
+    pub published: Vec<String>,
 }
 
 /// A fake server with its module.
@@ -264,6 +267,21 @@ impl Keyspace for Port<'_> {
 
     fn replicate_as_it_came(&mut self) {
         self.replicate(self.words);
+    }
+
+    fn publish(&mut self, _: &[u8], message: &[u8]) {
+        self.fake.published.push(String::from_utf8_lossy(message).into_owned());
+    }
+
+    fn begin_batches(&mut self) {}
+
+    fn event_limits(&self) -> EventLimits {
+        EventLimits {
+            batch: BatchLimits { size: 10, timeout_ms: 5000 },
+            dedupe_window_ms: 1000,
+            dedupe_max: 100,
+            publish_names: Some(3),
+        }
     }
 
     fn may_delete_all(&mut self) -> bool {

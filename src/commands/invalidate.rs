@@ -11,9 +11,10 @@ use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
 use crate::domain::name::NameList;
+use crate::domain::notice;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{self, Plan};
-use crate::domain::request::{Origin, Request};
+use crate::domain::request::Request;
 use crate::domain::rule::Resolved;
 use crate::domain::scan::Scan;
 use crate::server::Server;
@@ -57,7 +58,7 @@ impl Options {
 }
 
 /// Carries a request out and answers. `start` is when its making began, in microseconds of the
-/// server's monotonic clock; `payload` is what warm workers get.
+/// server's monotonic clock.
 ///
 /// # Errors
 /// No permission for one of the keys (nothing is deleted then), or the server refuses.
@@ -65,7 +66,6 @@ pub fn invalidate(
     server: &mut Server,
     start: u64,
     request: Request,
-    payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
     let request = match options.soft_ms {
@@ -73,7 +73,7 @@ pub fn invalidate(
         None => request,
     };
     if options.background && !options.dry_run {
-        return slices::start(server, start, request, payload, options);
+        return slices::start(server, start, request, options);
     }
     // A dry run stalls nobody with deletions, and is how one learns the number.
     let most = if options.dry_run { u64::MAX } else { server.redis().sync_max_keys() };
@@ -102,7 +102,7 @@ pub fn invalidate(
                 // A tag names keys that are there.
                 state.tokens.void_all(plan.db, plan.names.iter());
             });
-            act(server, &plan, &mut outcome, payload).err()
+            act(server, &plan, &mut outcome).err()
         }
     };
     if hurries && refused.is_none() {
@@ -112,6 +112,9 @@ pub fn invalidate(
 
     let now_ms = server.redis().now_ms();
     server.state(|state| state.stats.record(&plan, &outcome, now_ms));
+    if !options.dry_run {
+        publish(server, |most| notice::of_outcome(&plan, &outcome, most));
+    }
     match refused {
         Some(why) => Err(Error::DeletionRefused {
             deleted: outcome.total.deleted,
@@ -119,6 +122,13 @@ pub fn invalidate(
             why,
         }),
         None => Ok(reply(&plan, &outcome, options)),
+    }
+}
+
+/// Tells who keeps copies elsewhere; `message` is told how long its lists may be.
+pub(super) fn publish(server: &mut Server, message: impl FnOnce(usize) -> String) {
+    if let Some(most) = server.redis().event_limits().publish_names {
+        server.redis().publish(notice::CHANNEL, message(most).as_bytes());
     }
 }
 
@@ -190,7 +200,6 @@ pub(super) fn act(
     server: &mut Server,
     plan: &Plan,
     outcome: &mut Outcome,
-    payload: &[u8],
 ) -> std::result::Result<(), String> {
     let (mut start, deletes) = (0, plan.deletes());
     while start < deletes {
@@ -214,7 +223,7 @@ pub(super) fn act(
         }
     }
     soft::mark(server, plan, outcome)?;
-    warm(server, plan, outcome, payload);
+    warm(server, plan, outcome);
     Ok(())
 }
 
@@ -246,22 +255,24 @@ fn absent_of(
 }
 
 /// Queues the deleted keys of warming rules; after all deletions, so that no worker is early.
-fn warm(server: &mut Server, plan: &Plan, outcome: &mut Outcome, payload: &[u8]) {
-    let Origin::Event(event) = &plan.origin else { return };
+fn warm(server: &mut Server, plan: &Plan, outcome: &mut Outcome) {
     if server.redis().warm_max() == 0 {
         return;
     }
     for (at, wanted) in plan.warm_for.iter().enumerate() {
         let rule = wanted.and_then(|rule| plan.rules.get(rule as usize));
-        let (Some(rule), Some(key), true) = (rule, plan.names.get(at), outcome.is_gone(at)) else {
+        let event = rule.and_then(|rule| plan.origin.events().get(rule.event));
+        let (Some(rule), Some(event), Some(key), true) =
+            (rule, event, plan.names.get(at), outcome.is_gone(at))
+        else {
             continue;
         };
         let entry = WarmEntry {
             key,
             rule: rule.name.as_deref().unwrap_or_default(),
-            event,
+            event: &event.event,
             priority: rule.priority.as_str(),
-            payload,
+            payload: &event.payload,
         };
         match server.redis().warm(&entry) {
             Ok(()) => outcome.count(plan, at, |count| count.warmed += 1),

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::domain::batches::BatchLimits;
 use crate::domain::name::{Db, NameList};
 use crate::domain::waiting::Waiter;
 
@@ -82,6 +83,15 @@ pub trait Keyspace {
     /// Most entries the warm queue keeps; 0 switches it off.
     fn warm_max(&self) -> u64;
 
+    /// Sends a message to whoever listens to a channel.
+    fn publish(&mut self, channel: &[u8], message: &[u8]);
+
+    /// There may be events that rules have collected: has the server carry them out in time.
+    fn begin_batches(&mut self);
+
+    /// How events are collected, remembered and published.
+    fn event_limits(&self) -> EventLimits;
+
     /// Sends a command to replicas and the append-only file.
     fn replicate(&mut self, words: &[&[u8]]);
 
@@ -108,6 +118,19 @@ pub trait Keyspace {
 
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
+}
+
+/// See [`Keyspace::event_limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventLimits {
+    /// How rules collect events that do not say.
+    pub batch: BatchLimits,
+    /// Milliseconds for which the id of an event is known.
+    pub dedupe_window_ms: u64,
+    /// Most ids, and most entities, that are known.
+    pub dedupe_max: usize,
+    /// Most names in a list of a message; `None`: nothing is published.
+    pub publish_names: Option<usize>,
 }
 
 /// How long a value lives, in milliseconds.

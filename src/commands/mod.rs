@@ -1,6 +1,8 @@
 //! Parse, run, reply: each command is a value first. No Redis type appears here.
 
 pub mod args;
+pub mod batch;
+pub mod batches;
 #[cfg(test)]
 mod cache_tests;
 pub mod check;
@@ -11,6 +13,7 @@ pub mod explain;
 mod fake;
 pub mod fetch;
 pub mod fill;
+pub mod happen;
 pub mod health;
 #[cfg(test)]
 mod index_memory_tests;
@@ -18,6 +21,7 @@ pub mod invalidate;
 pub mod jobs;
 pub mod keyspace;
 pub mod purge;
+pub mod record;
 pub mod reply;
 pub mod rule;
 pub mod slices;

@@ -69,7 +69,7 @@ impl Purge {
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let options = self.options;
         let start = server.redis().monotonic_micros();
-        invalidate(server, start, self.request(), b"{}", options)
+        invalidate(server, start, self.request(), options)
     }
 
     /// The targets.

@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::reply::Reply;
 use super::soft;
+use crate::domain::emit::EmitDocument;
 use crate::domain::error::{Error, Result};
 use crate::domain::rule::{Rule, check_name};
 use crate::domain::rule_document::{RuleDocument, parse_one, parse_with_files, to_json};
@@ -32,7 +33,8 @@ impl SetRule {
     }
 
     /// Reads `ADD name ON event [KEYS n key ..] [PATTERNS n regex ..] [TAGS n tag ..]
-    /// [WHEN condition] [PRIORITY high|medium|low] [WARM] [SOFT milliseconds] [DESC text]`.
+    /// [EMIT n event ..] [WHEN condition] [PRIORITY high|medium|low] [WARM] [SOFT milliseconds]
+    /// [BATCHED] [DOMAIN domain] [DESC text]`.
     ///
     /// # Errors
     /// A bad rule, or arguments that do not fit.
@@ -54,6 +56,13 @@ impl SetRule {
                 document.patterns.extend(texts("regex", args.counted("patterns")?)?);
             } else if args.keyword("TAGS") {
                 document.tags.extend(texts("tag", args.counted("tags")?)?);
+            } else if args.keyword("EMIT") {
+                let events = texts("event", args.counted("events")?)?;
+                document.emit.extend(events.into_iter().map(EmitDocument::Name));
+            } else if args.keyword("BATCHED") {
+                document.batched = true;
+            } else if args.keyword("DOMAIN") {
+                document.domain = args.text("domain")?.to_owned();
             } else if args.keyword("WHEN") {
                 document.when = args.text("condition")?.to_owned();
             } else if args.keyword("PRIORITY") {
@@ -132,9 +141,23 @@ impl<'a> GetRule<'a> {
             ("priority", Reply::bulk(document.priority)),
             ("warmCache", Reply::flag(document.warm_cache)),
             ("soft", Reply::count(document.soft)),
+            ("batched", Reply::flag(document.batched)),
+            ("batchSize", Reply::count(document.batch_size.unwrap_or_default())),
+            ("batchTimeout", Reply::count(document.batch_timeout.unwrap_or_default())),
+            ("emit", Reply::Array(document.emit.iter().map(emitted).collect())),
+            ("domain", Reply::bulk(document.domain)),
             ("description", Reply::bulk(document.description)),
             ("enabled", Reply::flag(document.enabled)),
         ]))
+    }
+}
+
+/// An emitted event: its name, or its document.
+fn emitted(emit: &EmitDocument) -> Reply {
+    match emit {
+        EmitDocument::Name(event) => Reply::bulk(event.as_str()),
+        // Names and paths: there is nothing in them that could fail to serialise.
+        own => Reply::bulk(serde_json::to_string(own).unwrap_or_default()),
     }
 }
 
@@ -168,9 +191,16 @@ impl<'a> DelRules<'a> {
     }
 }
 
-/// `INVAL.RULE LIST [event]`
+/// `INVAL.RULE LIST [event | DOMAIN domain]`
 #[derive(Debug)]
-pub struct ListRules<'a>(Option<&'a str>);
+pub enum ListRules<'a> {
+    /// All.
+    All,
+    /// Those that take an event.
+    Event(&'a str),
+    /// Those of a domain.
+    Domain(&'a str),
+}
 
 impl<'a> ListRules<'a> {
     /// Reads the arguments.
@@ -178,9 +208,15 @@ impl<'a> ListRules<'a> {
     /// # Errors
     /// Arguments that do not fit.
     pub fn parse(args: &mut Args<'a>) -> Result<Self> {
-        let event = if args.is_done() { None } else { Some(args.text("event")?) };
+        if args.is_done() {
+            return Ok(Self::All);
+        }
+        let list = match args.keyword("DOMAIN") {
+            true => Self::Domain(args.text("domain")?),
+            false => Self::Event(args.text("event")?),
+        };
         args.finish()?;
-        Ok(Self(event))
+        Ok(list)
     }
 
     /// All rules by name, or those of an event in order of work.
@@ -189,9 +225,12 @@ impl<'a> ListRules<'a> {
     /// None.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         Ok(server.state(|state| {
-            let rules: Vec<&Rule> = match self.0 {
-                Some(event) => state.rules.of_event(event),
-                None => state.rules.iter().collect(),
+            let rules: Vec<&Rule> = match self {
+                Self::All => state.rules.iter().collect(),
+                Self::Event(event) => state.rules.of_event(event),
+                Self::Domain(domain) => {
+                    state.rules.iter().filter(|rule| rule.domain == domain).collect()
+                }
             };
             let row = |rule: &&Rule| {
                 Reply::map([
@@ -201,6 +240,9 @@ impl<'a> ListRules<'a> {
                     ("targets", Reply::count(rule.targets.len())),
                     ("warmCache", Reply::flag(rule.warm)),
                     ("soft", Reply::count(rule.soft_ms.unwrap_or_default())),
+                    ("batched", Reply::flag(rule.batch.is_some())),
+                    ("emits", Reply::count(rule.emits.len())),
+                    ("domain", Reply::bulk(rule.domain.as_str())),
                     ("enabled", Reply::flag(rule.enabled)),
                     ("description", Reply::bulk(rule.description.as_str())),
                 ])
@@ -271,10 +313,12 @@ pub fn dump(args: &mut Args, server: &mut Server) -> Result<Reply> {
     Ok(Reply::bulk(server.state(|state| to_json(state.rules.iter()))))
 }
 
-/// `INVAL.RULE ENABLE name [name ...]` and `DISABLE`.
+/// `INVAL.RULE ENABLE <name [name ...] | DOMAIN domain>` and `DISABLE`.
 #[derive(Debug)]
 pub struct SwitchRules<'a> {
     names: Vec<&'a str>,
+    /// In place of names, all rules of it.
+    domain: Option<&'a str>,
     enabled: bool,
 }
 
@@ -284,29 +328,43 @@ impl<'a> SwitchRules<'a> {
     /// # Errors
     /// Arguments that do not fit.
     pub fn parse(args: &mut Args<'a>, enabled: bool) -> Result<Self> {
+        if args.keyword("DOMAIN") {
+            let domain = Some(args.text("domain")?);
+            args.finish()?;
+            return Ok(Self { names: vec![], domain, enabled });
+        }
         let mut names = vec![args.text("name")?];
         while !args.is_done() {
             names.push(args.text("name")?);
         }
-        Ok(Self { names, enabled })
+        Ok(Self { names, domain: None, enabled })
     }
 
     /// Switches the rules; replies with the number that changed.
     ///
     /// # Errors
-    /// A rule is not there; none is switched then.
+    /// A rule, or the domain, is not there; none is switched then.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
-        let changed = server.state(|state| {
-            if let Some(missing) = self.names.iter().find(|name| state.rules.get(name).is_none()) {
-                return Err(Error::NoSuchRule { rule: (*missing).to_owned() });
+        let (changed, names) = server.state(|state| {
+            let names: Vec<String> = match self.domain {
+                Some(domain) => {
+                    state.rules.of_domain(domain).into_iter().map(str::to_owned).collect()
+                }
+                None => self.names.iter().map(|name| (*name).to_owned()).collect(),
+            };
+            if let Some(domain) = self.domain.filter(|_| names.is_empty()) {
+                return Err(Error::NoSuchDomain { domain: domain.to_owned() });
+            }
+            if let Some(missing) = names.iter().find(|name| state.rules.get(name).is_none()) {
+                return Err(Error::NoSuchRule { rule: missing.clone() });
             }
             let mut switch =
-                |name: &&&str| state.rules.set_enabled(name, self.enabled) == Some(true);
-            Ok(self.names.iter().filter(|name| switch(name)).count())
+                |name: &&String| state.rules.set_enabled(name, self.enabled) == Some(true);
+            Ok((names.iter().filter(|name| switch(name)).count(), names))
         })?;
         if changed > 0 {
             let word: &[u8] = if self.enabled { b"ENABLE" } else { b"DISABLE" };
-            let names = self.names.iter().map(|name| name.as_bytes());
+            let names = names.iter().map(String::as_bytes);
             let words: Vec<&[u8]> = [&b"INVAL.RULE"[..], word].into_iter().chain(names).collect();
             server.redis().replicate(&words);
         }

@@ -1,14 +1,15 @@
 //! `ASYNC`: the plan is fixed and marked at once, the keys go in slices.
 
-use super::invalidate::{Options, act, check_permission, look};
+use super::invalidate::{Options, act, check_permission, look, publish};
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::job_record::{self, Words};
 use crate::domain::jobs::{Head, JOBS_MAX, Stage};
 use crate::domain::name::{Db, NameList, Shown};
+use crate::domain::notice;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{self, IdPlan};
-use crate::domain::request::{Origin, Request};
+use crate::domain::request::{Happened, Request};
 use crate::domain::rule::Resolved;
 use crate::server::Server;
 
@@ -26,7 +27,6 @@ pub(super) fn start(
     server: &mut Server,
     begin: u64,
     mut request: Request,
-    payload: &[u8],
     options: Options,
 ) -> Result<Reply> {
     if server.state(|state| state.jobs.len()) >= JOBS_MAX {
@@ -43,13 +43,11 @@ pub(super) fn start(
     }
     let plan = server.state(|state| plan::ids(state, db, &request, None, state.steps_max))?;
     check_ids(server, db, &plan)?;
-    let warms = request.rules.iter().any(|rule| rule.warm);
     let head = Head {
         origin: request.origin.clone(),
         text: describe(&request),
         started_ms: server.redis().now_ms(),
         rules: request.rules.clone(),
-        payload: if warms { payload.to_vec() } else { vec![] },
     };
     let (matched, refused) = (plan.ids.len(), plan.refused);
     let names = options.keys.then(|| server.state(|state| names_of(state, db, &plan.ids)));
@@ -69,8 +67,9 @@ pub(super) fn start(
     });
     server.redis().begin_slices();
     replicate(server, &record);
+    publish(server, |most| notice::of_job(&request, db, matched as u64, id, most));
     let marked = match soft {
-        Some(soft) => soften(server, soft, payload)?,
+        Some(soft) => soften(server, soft)?,
         None => Outcome::default(),
     };
     let micros = server.redis().monotonic_micros().saturating_sub(begin);
@@ -107,7 +106,7 @@ fn check_soft(server: &mut Server, soft: &Request) -> Result<()> {
 
 /// Marks the keys of the soft rules of an event that the job does not delete; at once, for
 /// nothing is deleted that could wait.
-fn soften(server: &mut Server, soft: Request, payload: &[u8]) -> Result<Outcome> {
+fn soften(server: &mut Server, soft: Request) -> Result<Outcome> {
     let db = server.redis().db();
     server.state(|state| {
         state.tokens.invalidated(db, soft.targets.iter().map(|(_, target)| target));
@@ -115,7 +114,7 @@ fn soften(server: &mut Server, soft: Request, payload: &[u8]) -> Result<Outcome>
     let plan = look(server, soft, u64::MAX)?;
     let mut outcome = Outcome::of(&plan);
     server.state(|state| state.tokens.void_all(plan.db, plan.names.iter()));
-    let done = act(server, &plan, &mut outcome, payload);
+    let done = act(server, &plan, &mut outcome);
     server.state(|state| state.stats.record_part(&plan, &outcome));
     let planned = plan.names.len() as u64;
     done.map(|()| outcome).map_err(|why| Error::DeletionRefused { deleted: 0, planned, why })
@@ -182,13 +181,15 @@ fn names_of(state: &crate::domain::State, db: Db, ids: &[u32]) -> NameList {
 
 /// What is asked for, on one line.
 fn describe(request: &Request) -> Vec<u8> {
-    match (&request.origin, request.targets.as_slice()) {
-        (Origin::Event(event), _) => format!("event {event}").into_bytes(),
-        (Origin::Purge, [(_, target)]) => {
-            format!("purge {} {}", target.kind(), Shown(&target.text())).into_bytes()
-        }
-        (Origin::Purge, targets) => format!("purge {} keys", targets.len()).into_bytes(),
+    let told = |event: &&Happened| event.follows.is_none();
+    let mut events = request.origin.events().iter().filter(told);
+    match (events.next(), events.count(), request.targets.as_slice()) {
+        (Some(first), 0, _) => format!("event {}", first.event),
+        (Some(first), others, _) => format!("event {} and {others} more", first.event),
+        (None, _, [(_, target)]) => format!("purge {} {}", target.kind(), Shown(&target.text())),
+        (None, _, targets) => format!("purge {} keys", targets.len()),
     }
+    .into_bytes()
 }
 
 /// Whether jobs want another slice.
@@ -217,7 +218,7 @@ pub fn run(server: &mut Server, micros: u64) -> More {
             break true;
         }
         server.redis().select(work.plan.db);
-        if act(server, &work.plan, &mut work.outcome, &work.payload).is_err() {
+        if act(server, &work.plan, &mut work.outcome).is_err() {
             server.state(|state| state.put_batch_back(&work));
             refused = true;
             break false;
@@ -256,6 +257,7 @@ pub(super) fn end(server: &mut Server, id: u64, stage: Stage) {
         state.end_job(id, stage, now_ms)
     });
     if let Some(report) = report {
+        publish(server, |_| notice::of_end(&report));
         replicate(server, &job_record::end(id, stage, report.deleted));
     }
 }

@@ -6,14 +6,17 @@ use super::args::Args;
 use super::class;
 use super::reply::Reply;
 use crate::domain::State;
+use crate::domain::batches::Waiting;
 use crate::domain::class::Class;
 use crate::domain::class_table::Counts;
 use crate::domain::error::Result;
+use crate::domain::name::Db;
 use crate::domain::stats::{Row, Times};
 use crate::server::Server;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 6] = ["totals", "index", "cache", "rules", "events", "classes"];
+const SECTIONS: [&str; 8] =
+    ["totals", "index", "cache", "rules", "domains", "events", "classes", "queues"];
 
 /// # Format
 /// `INVAL.STATS [section ...] | RESET`
@@ -55,6 +58,7 @@ impl Stats {
                 server.state(|state| {
                     state.stats.reset();
                     state.classes.reset_counts();
+                    state.once.reset_counts();
                 });
                 return Ok(Reply::OK);
             }
@@ -69,6 +73,8 @@ impl Stats {
                     "cache" => cache(state),
                     "rules" => rows(&state.stats.rules),
                     "classes" => classes(state),
+                    "domains" => domains(state),
+                    "queues" => queues(state),
                     _ => rows(&state.stats.per_event),
                 };
                 (section.as_bytes().to_vec(), reply)
@@ -84,6 +90,10 @@ fn totals(state: &State) -> Reply {
     let counters = [
         ("events", stats.events),
         ("events_unmatched", stats.events_unmatched),
+        ("events_emitted", stats.events_emitted),
+        ("events_duplicate", state.once.duplicates),
+        ("events_outdated", state.once.outdated),
+        ("batches", stats.batches),
         ("purges", stats.purges),
         ("dry_runs", stats.dry_runs),
         ("errors", stats.errors),
@@ -129,6 +139,45 @@ fn classes(state: &State) -> Reply {
         (class.name.clone().into_bytes(), Reply::map(class::counts(counts)))
     };
     Reply::Map(state.classes.iter().map(row).collect())
+}
+
+/// What the rules of each domain came to, those of none under an empty name.
+fn domains(state: &State) -> Reply {
+    let mut domains: BTreeMap<&str, [u64; 5]> = BTreeMap::new();
+    for rule in state.rules.iter() {
+        let sums = domains.entry(&rule.domain).or_default();
+        let row = state.stats.rules.get(&rule.name);
+        let of = |of: fn(&Row) -> u64| row.map_or(0, of);
+        let parts = [
+            1,
+            u64::from(rule.enabled),
+            of(|row| row.runs),
+            of(|row| row.keys.deleted),
+            of(|row| row.keys.marked),
+        ];
+        sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+    }
+    let names = ["rules", "enabled", "runs", "keys_deleted", "keys_marked"];
+    let row = |(domain, sums): (&str, [u64; 5])| {
+        let fields = names.iter().zip(sums);
+        let fields = fields.map(|(name, sum)| (name.as_bytes().to_vec(), Reply::count(sum)));
+        (domain.as_bytes().to_vec(), Reply::Map(fields.collect()))
+    };
+    Reply::Map(domains.into_iter().map(row).collect())
+}
+
+/// What rules have collected and is to be carried out, by rule.
+fn queues(state: &State) -> Reply {
+    let row = |((db, rule), waiting): (&(Db, String), Waiting)| {
+        let row = Reply::map([
+            ("db", Reply::count(db.0)),
+            ("events", Reply::count(waiting.events)),
+            ("since_ms", Reply::count(waiting.since_ms)),
+            ("due_ms", Reply::count(waiting.due_ms)),
+        ]);
+        (rule.clone().into_bytes(), row)
+    };
+    Reply::Map(state.batches.iter().map(row).collect())
 }
 
 fn rows(rows: &BTreeMap<String, Row>) -> Reply {

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use hashbrown::HashMap;
 
 use super::args::Args;
+use super::batch::Batch;
 use super::check;
 use super::event::Event;
 use super::explain::Explain;
@@ -15,6 +16,7 @@ use super::fill::Fill;
 use super::health;
 use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
+use super::record::FollowRecord;
 use super::reply::Reply;
 use super::soft::Follow;
 use super::stats::Stats;
@@ -167,13 +169,24 @@ static KEYS: &[Spec] = &[
     Spec {
         name: "INVAL.EVENT",
         sub: None,
-        syntax: "type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]",
-        summary: "Runs the rules of an event: the keys they name are gone when it replies, with ASYNC soon after, with SOFT when their time is over.",
+        syntax: "type [json] [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]",
+        summary: "Runs the rules of an event: the keys they name are gone when it replies, with ASYNC soon after, with SOFT when their time is over. With ID once, with SEQ never after a later one of the entity.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",
         key: KeyUse::None,
         run: |args, server| Event::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.BATCH",
+        sub: None,
+        syntax: "type json [type json ...]",
+        summary: "Runs the rules of many events as one plan: the keys of all are gone when it replies, and equal events count once.",
+        complexity: "O(M) where M is the number of keys matched and of names looked at.",
+        flags: "write",
+        categories: "keyspace write",
+        key: KeyUse::None,
+        run: |args, server| Batch::parse(args)?.run(server),
     },
     Spec {
         name: "INVAL.PURGE",
@@ -229,6 +242,17 @@ static KEYS: &[Spec] = &[
         categories: "admin dangerous write",
         key: KeyUse::None,
         run: |args, server| FollowJob::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL._RECORD",
+        sub: None,
+        syntax: "kind [argument ...]",
+        summary: "For replication alone: what is known of events.",
+        complexity: "O(N) where N is the number of arguments.",
+        flags: "write",
+        categories: "admin dangerous write",
+        key: KeyUse::None,
+        run: |args, server| FollowRecord::parse(args)?.run(server),
     },
     Spec {
         name: "INVAL._FRESH",

@@ -71,6 +71,16 @@ pub enum Error {
     MissingEventType,
     /// A rule without targets.
     NoTargets,
+    /// An emitted event with a field that is no path.
+    BadEmit { event: String, field: String },
+    /// Rules whose events follow from each other in a circle.
+    EmitCircle { rules: Vec<String> },
+    /// Events that follow from each other beyond a limit.
+    EmitTooDeep { event: String, limit: usize },
+    /// More events follow from one than a limit.
+    EmitTooMany { event: String, limit: usize },
+    /// How events are collected, of a rule that does not collect them.
+    NotBatched,
     /// A priority that is none.
     BadPriority { found: String },
     /// A time to serve stale values that is none.
@@ -85,6 +95,8 @@ pub enum Error {
     RuleExists { rule: String },
     /// No rule of that name.
     NoSuchRule { rule: String },
+    /// No rule of that domain.
+    NoSuchDomain { domain: String },
     /// Rules whose patterns compile to too much.
     RulesTooLarge { limit: usize },
     /// A class that no key can belong to.
@@ -103,6 +115,8 @@ pub enum Error {
     InClass { class: String, error: Box<Error> },
     /// Something in a rule.
     InRule { rule: String, error: Box<Error> },
+    /// Something in the event at a position of a batch.
+    InEvent { at: usize, error: Box<Error> },
     /// Something in the definition at a position of a document.
     AtIndex { kind: Kind, at: usize, error: Box<Error> },
     /// Everything wrong with a document.

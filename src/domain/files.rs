@@ -33,6 +33,7 @@ impl State {
     pub fn begin_load(&mut self, from_primary: bool) {
         self.travel = Travel::default();
         self.forget_jobs();
+        self.clear_records();
         self.unsure.clear();
         self.loads_from_primary = from_primary;
         self.rules = RuleTable::default();
@@ -72,6 +73,9 @@ impl State {
         snapshot.for_each_job_record(|db, words| {
             // Each record was read once without an error when it came.
             let _ = self.follow(db, words, 0);
+        });
+        snapshot.for_each_record(|db, words| {
+            let _ = self.follow_record(db, words);
         });
         self.rules = RuleTable::default();
         snapshot.rules.into_iter().for_each(|rule| self.rules.set(rule));
@@ -142,6 +146,7 @@ impl State {
             || !self.files.is_empty()
             || self.has_classes_to_save()
             || !self.jobs.is_empty()
+            || self.has_records()
             || self.has_freshness()
             || self.sizes().2 > 0
     }

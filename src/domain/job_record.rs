@@ -16,31 +16,21 @@
 
 use super::State;
 use super::budget::StepsMax;
-use super::database::TagExpression;
 use super::fence::Fence;
 use super::jobs::{Head, Stage, rule_number, rule_of_number};
 use super::name::Db;
-use super::pattern::Pattern;
 use super::plan;
-use super::request::{Origin, PlanRule, Request};
-use super::rule::{Priority, Resolved};
+use super::request::{Happened, Origin, PlanRule, Request};
+use super::rule::Priority;
+use super::words::{Reader, flag, number, write_target};
+
+pub use super::words::Words;
 
 /// The command that carries these words.
 pub const COMMAND: &[u8] = b"INVAL._JOB";
 
 /// Names in one record of keys: few calls, and no record that is long to take in.
 const NAMES_PER_RECORD: usize = 1000;
-
-/// A record.
-pub type Words = Vec<Vec<u8>>;
-
-fn number(number: u64) -> Vec<u8> {
-    number.to_string().into_bytes()
-}
-
-fn flag(on: bool) -> Vec<u8> {
-    number(u64::from(on))
-}
 
 /// Says that a job is accepted. Made before its plan is marked.
 pub fn start(id: u64, head: &Head, fence: &Fence, request: &Request) -> Words {
@@ -50,21 +40,7 @@ pub fn start(id: u64, head: &Head, fence: &Fence, request: &Request) -> Words {
     words.push(number(request.targets.len() as u64));
     for (rule, target) in &request.targets {
         words.push(number(*rule as u64));
-        match target {
-            Resolved::Tags(expression) => {
-                words.extend([b"tags".to_vec(), flag(expression.all)]);
-                for tags in [&expression.tags, &expression.not] {
-                    words.push(number(tags.len() as u64));
-                    words.extend(tags.iter().cloned());
-                }
-            }
-            Resolved::Key(text) | Resolved::Tag(text) => {
-                words.extend([target.kind().as_bytes().to_vec(), text.clone()]);
-            }
-            Resolved::Pattern(pattern) => {
-                words.extend([target.kind().as_bytes().to_vec(), pattern.source().to_vec()]);
-            }
-        }
+        write_target(target, &mut words);
     }
     words
 }
@@ -121,12 +97,13 @@ pub fn all(state: &State, mut emit: impl FnMut(Db, Words)) {
 }
 
 fn write_head(id: u64, head: &Head, words: &mut Words) {
-    let (kind, event) = match &head.origin {
-        Origin::Event(event) => ("EVENT", event.as_str()),
-        Origin::Purge => ("PURGE", ""),
+    // Of several events the first stands for all.
+    let (kind, event, payload) = match head.origin.events().first() {
+        Some(first) => ("EVENT", first.event.as_str(), first.payload.clone()),
+        None => ("PURGE", "", vec![]),
     };
     words.extend([number(id), number(head.started_ms), kind.into(), event.into()]);
-    words.extend([head.text.clone(), head.payload.clone(), number(head.rules.len() as u64)]);
+    words.extend([head.text.clone(), payload, number(head.rules.len() as u64)]);
     for rule in &head.rules {
         words.extend([
             flag(rule.name.is_some()),
@@ -137,73 +114,28 @@ fn write_head(id: u64, head: &Head, words: &mut Words) {
     }
 }
 
-/// The words of a record, taken from left to right.
-struct Reader<'a>(&'a [&'a [u8]]);
-
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let (word, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(word)
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.next()?).ok()
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        self.text()?.parse().ok()
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        self.number().map(|number| number == 1)
-    }
-
-    fn owned(&mut self) -> Option<Vec<u8>> {
-        self.next().map(<[u8]>::to_vec)
-    }
-
-    fn many<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = self.number()?;
-        (0..count).map(|_| one(self)).collect()
-    }
-
+impl Reader<'_> {
     fn head(&mut self) -> Option<(u64, Head)> {
         let id = self.number()?;
         let started_ms = self.number()?;
         let is_event = self.next()? == b"EVENT";
         let event = self.text()?.to_owned();
-        let origin = if is_event { Origin::Event(event) } else { Origin::Purge };
         let (text, payload) = (self.owned()?, self.owned()?);
+        let event = Happened { event, payload, follows: None };
+        let origin = if is_event { Origin::Events(vec![event]) } else { Origin::Purge };
         let rules = self.many(|words| {
             let (named, name) = (words.flag()?, words.text()?.to_owned());
             let priority = Priority::parse(words.text()?).ok()?;
             Some(PlanRule {
                 name: named.then_some(name),
+                event: 0,
                 priority,
                 warm: words.flag()?,
                 soft_ms: None,
+                collects: false,
             })
         })?;
-        Some((id, Head { origin, text, started_ms, rules, payload }))
-    }
-
-    fn target(&mut self) -> Option<(usize, Resolved)> {
-        let rule = usize::try_from(self.number()?).ok()?;
-        let target = match self.next()? {
-            b"key" => Resolved::Key(self.owned()?),
-            b"tag" => Resolved::Tag(self.owned()?),
-            b"prefix" => Resolved::Pattern(Pattern::Prefix(self.next()?.into())),
-            b"glob" => Resolved::Pattern(Pattern::glob(self.next()?).ok()?),
-            b"regex" => Resolved::Pattern(Pattern::regex(self.next()?).ok()?),
-            b"tags" => {
-                let all = self.flag()?;
-                let tags = self.many(Self::owned)?;
-                Resolved::Tags(TagExpression { all, tags, not: self.many(Self::owned)? })
-            }
-            _ => return None,
-        };
-        Some((rule, target))
+        Some((id, Head { origin, text, started_ms, rules }))
     }
 }
 
@@ -219,16 +151,17 @@ pub struct Started {
 
 /// Reads a record of `START`.
 pub fn read_start(words: &[&[u8]]) -> Option<Started> {
-    let mut words = Reader(words);
+    let mut words = Reader::new(words);
     if words.next()? != b"START" {
         return None;
     }
     let (id, head) = words.head()?;
     let fence = Fence::parse(words.text()?).ok()?;
-    let targets = words.many(Reader::target)?;
+    let target = |words: &mut Reader| Some((words.index()?, words.target()?));
+    let targets = words.many(target)?;
     let (origin, rules) = (head.origin.clone(), head.rules.clone());
-    let request = Request { origin, rules, targets, limit: None };
-    words.0.is_empty().then_some(Started { id, head, fence, request })
+    let request = Request { rules, targets, ..Request::new(origin) };
+    words.is_done().then_some(Started { id, head, fence, request })
 }
 
 impl State {
@@ -245,7 +178,7 @@ impl State {
 
     /// Takes any other record in; `None` for words that are none. `now_ms` is when.
     pub fn follow(&mut self, db: Db, words: &[&[u8]], now_ms: u64) -> Option<()> {
-        let mut words = Reader(words);
+        let mut words = Reader::new(words);
         match words.next()? {
             b"HELD" => {
                 let (id, head) = words.head()?;
@@ -254,7 +187,7 @@ impl State {
             }
             b"KEYS" => {
                 let (id, rule) = (words.number()?, rule_of_number(words.number()?));
-                let names = std::mem::take(&mut words.0);
+                let names = words.rest();
                 self.doom_names(id, db, rule, names.iter().copied());
             }
             b"AT" => self.set_deleted(words.number()?, words.number()?),
@@ -271,6 +204,6 @@ impl State {
             b"LAST" => self.jobs.last = self.jobs.last.max(words.number()?),
             _ => return None,
         }
-        words.0.is_empty().then_some(())
+        words.is_done().then_some(())
     }
 }

@@ -42,7 +42,7 @@ impl State {
             steps: 0,
         };
         let outcome = Outcome::of(&plan);
-        let work = Some(Work { id, plan, outcome, payload: head.payload.clone() });
+        let work = Some(Work { id, plan, outcome });
         self.jobs.under_way.push(Job { id, slot, head, planned, deleted, deleted_here: 0, work });
         self.jobs.last = self.jobs.last.max(id);
         true

@@ -33,8 +33,6 @@ pub struct Head {
     pub started_ms: u64,
     /// In order of work.
     pub rules: Vec<PlanRule>,
-    /// What warm workers get.
-    pub payload: Vec<u8>,
 }
 
 /// What the work of a job goes on with; taken out while the server is called.
@@ -46,8 +44,6 @@ pub struct Work {
     pub plan: Plan,
     /// What happened so far, here.
     pub outcome: Outcome,
-    /// What warm workers get.
-    pub payload: Vec<u8>,
 }
 
 impl Work {

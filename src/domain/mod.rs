@@ -6,12 +6,14 @@
 
 mod arrivals;
 mod automaton;
+pub mod batches;
 mod branch;
 mod bucket;
 pub mod budget;
 pub mod building;
 mod burst_trie;
 pub mod change;
+pub mod circles;
 pub mod class;
 pub mod class_document;
 pub mod class_table;
@@ -20,6 +22,7 @@ pub mod database;
 pub mod deletion;
 pub mod document;
 pub mod doomed;
+pub mod emit;
 mod engine_cost;
 pub mod error;
 pub mod fence;
@@ -42,6 +45,8 @@ mod naive_glob;
 pub mod name;
 mod name_arena;
 mod noted;
+pub mod notice;
+pub mod once;
 pub mod outcome;
 mod paged;
 pub mod pass;
@@ -49,6 +54,7 @@ pub mod pattern;
 pub mod payload;
 pub mod plan;
 mod purged_tags;
+pub mod record;
 pub mod regex;
 pub mod request;
 pub mod rule;
@@ -70,10 +76,12 @@ pub mod tokens;
 pub mod travel;
 mod varint;
 pub mod waiting;
+pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrivals::Arrivals;
+use batches::Batches;
 use budget::StepsMax;
 use class::Class;
 use class_table::ClassTable;
@@ -83,6 +91,7 @@ use fence::Fence;
 use index_memory::IndexMemory;
 use jobs::Jobs;
 use name::Db;
+use once::Once;
 use pass::{Drift, Pass};
 use rule::Rule;
 use rule_table::RuleTable;
@@ -137,6 +146,10 @@ pub struct State {
     loads_from_primary: bool,
     /// What is deleted in slices.
     pub jobs: Jobs,
+    /// Events that rules collect.
+    pub batches: Batches,
+    /// Which events were carried out already.
+    pub once: Once,
     /// Who may fill what.
     pub tokens: Tokens,
     /// Names of keys that are there and not in the index yet.

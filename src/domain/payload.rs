@@ -48,6 +48,20 @@ impl Payload {
     }
 }
 
+impl From<Map<String, Value>> for Payload {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+}
+
+/// As JSON, on one line.
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names and values: there is nothing in them that could fail to serialise.
+        f.write_str(&serde_json::to_string(&self.0).unwrap_or_default())
+    }
+}
+
 /// What kind of JSON value this is, for messages.
 pub fn kind_of(value: &Value) -> &'static str {
     match value {

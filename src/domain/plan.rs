@@ -155,7 +155,7 @@ pub fn build_up_to(
     let (mut matched, mut doomed, mut doomed_count) = (0, NameList::default(), 0);
     let mut doomed_ids = vec![];
     let refused = count_refused(state, &request);
-    let budget = Budget::new(state.steps_max);
+    let budget = Budget::new(if request.any_steps { StepsMax(0) } else { state.steps_max });
     let (targets, steps) = pick(state, db, &request, scan, budget, |keys, target, rule, pick| {
         let rule_soft_ms = request.rules.get(rule).and_then(|rule| rule.soft_ms);
         let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);

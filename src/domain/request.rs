@@ -1,20 +1,96 @@
-//! What is asked for: an event with its rules, or a purge, with all values put in.
+//! What is asked for: events with their rules, or a purge, with all values put in.
+
+use std::borrow::Cow;
+use std::collections::{HashSet, VecDeque};
 
 use super::State;
 use super::error::{Error, Result};
 use super::payload::{Payload, kind_of};
-use super::rule::{Priority, RULE_MAX_TARGETS, Resolved};
+use super::rule::{Batch, Priority, RULE_MAX_TARGETS, Resolved, Rule, Target};
 
 /// The field of a payload that brings its own list of keys and globs (a name from the field).
 pub const AFFECTED_CACHES: &str = "affectedCaches";
 
+/// Most events that one request may bring along: `INVAL.BATCH`, or a payload that is mapped.
+pub const EVENTS_MAX: usize = 10_000;
+
+/// Most events that may follow from those of a request.
+pub const EMITTED_MAX: usize = 1000;
+
+/// Longest chain of events that follow from each other.
+pub const EMIT_MAX_DEPTH: usize = 16;
+
+/// Something that happened, as somebody tells it.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    /// What.
+    pub name: Cow<'a, str>,
+    /// To whom.
+    pub payload: Payload,
+    /// The payload as it was sent, where it was.
+    pub text: Option<&'a [u8]>,
+}
+
+impl Event<'_> {
+    /// An event that nobody sent in these words.
+    pub fn of(name: String, payload: Payload) -> Event<'static> {
+        Event { name: Cow::Owned(name), payload, text: None }
+    }
+
+    /// The payload as JSON.
+    fn to_text(&self) -> Vec<u8> {
+        self.text.map_or_else(|| self.payload.to_string().into_bytes(), <[u8]>::to_vec)
+    }
+
+    /// What is the same for equal events alone.
+    fn identity(&self) -> String {
+        format!("{}\0{}", self.name, self.payload)
+    }
+}
+
+/// An event that a request carries out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// Its name.
+    pub event: String,
+    /// Its payload as JSON, for warm workers; empty when none of its rules warms.
+    pub payload: Vec<u8>,
+    /// The position of the rule that it follows from; `None`: somebody told it.
+    pub follows: Option<usize>,
+}
+
+impl Happened {
+    /// An event that somebody told.
+    pub fn told(event: &str) -> Self {
+        Self { event: event.to_owned(), payload: vec![], follows: None }
+    }
+}
+
 /// Who asks: statistics and warm entries name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// An event of this name.
-    Event(String),
+    /// Events, at least one, and those that follow from them.
+    Events(Vec<Happened>),
+    /// Events that a rule has collected; the first of them stands for all.
+    Collected(Happened),
     /// A purge without a rule.
     Purge,
+}
+
+impl Origin {
+    /// One event that somebody told.
+    pub fn event(event: &str) -> Self {
+        Self::Events(vec![Happened::told(event)])
+    }
+
+    /// All events, in order.
+    pub fn events(&self) -> &[Happened] {
+        match self {
+            Self::Events(events) => events,
+            Self::Collected(event) => std::slice::from_ref(event),
+            Self::Purge => &[],
+        }
+    }
 }
 
 /// A rule's part in a request.
@@ -22,6 +98,8 @@ pub enum Origin {
 pub struct PlanRule {
     /// `None` for a purge and for the list that an event brings along.
     pub name: Option<String>,
+    /// The position of the event that it takes.
+    pub event: usize,
     /// Its priority.
     pub priority: Priority,
     /// Whether its deleted keys are queued for warming.
@@ -29,13 +107,47 @@ pub struct PlanRule {
     /// Its keys are marked as stale and die after so many milliseconds at the latest; `None`:
     /// they are deleted.
     pub soft_ms: Option<u64>,
+    /// Whether the event is collected, and this request hits none of its keys.
+    pub collects: bool,
 }
 
 impl PlanRule {
     /// What stands for a rule where there is none.
     pub fn nameless() -> Self {
-        Self { name: None, priority: Priority::Medium, warm: false, soft_ms: None }
+        Self {
+            name: None,
+            event: 0,
+            priority: Priority::Medium,
+            warm: false,
+            soft_ms: None,
+            collects: false,
+        }
     }
+
+    /// The part of a rule.
+    fn of(rule: &Rule, event: usize) -> Self {
+        Self {
+            name: Some(rule.name.clone()),
+            event,
+            priority: rule.priority,
+            warm: rule.warm,
+            soft_ms: rule.soft_ms,
+            collects: false,
+        }
+    }
+}
+
+/// What a rule collects of an event, to be carried out later.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// The rule.
+    pub rule: PlanRule,
+    /// How it collects.
+    pub batch: Batch,
+    /// The event.
+    pub event: Happened,
+    /// With the event's values.
+    pub targets: Vec<Resolved>,
 }
 
 /// Targets with all values put in: what a plan is made from.
@@ -47,59 +159,160 @@ pub struct Request {
     pub rules: Vec<PlanRule>,
     /// Each with its position in `rules`, which do not decrease.
     pub targets: Vec<(usize, Resolved)>,
+    /// What rules collect.
+    pub collected: Vec<Collected>,
+    /// Events that were told more than once: they count once.
+    pub equal: u64,
     /// Most keys to take.
     pub limit: Option<u64>,
+    /// Whether matching may take any number of steps.
+    pub any_steps: bool,
+}
+
+/// Whether rules that collect events do so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collect {
+    /// As the rules say.
+    Yes,
+    /// All are carried out at once.
+    No,
+}
+
+/// What an event was told from.
+struct Next<'a> {
+    event: Event<'a>,
+    follows: Option<usize>,
+    depth: usize,
 }
 
 impl Request {
+    /// A request for nothing.
+    pub fn new(origin: Origin) -> Self {
+        let (rules, targets, collected) = (vec![], vec![], vec![]);
+        Self { origin, rules, targets, collected, equal: 0, limit: None, any_steps: false }
+    }
+
     /// The rules that take an event, with the event's values, and the event's own list.
     ///
     /// # Errors
-    /// A placeholder without a value, or a list that is not one.
+    /// As [`Request::for_events`].
     pub fn for_event(state: &State, event: &str, payload: &Payload) -> Result<Self> {
-        let mut request = Self {
-            origin: Origin::Event(event.to_owned()),
-            rules: vec![],
-            targets: vec![],
-            limit: None,
-        };
-        for rule in state.rules.taking(event, payload) {
-            let at = request.rules.len();
-            for target in &rule.targets {
-                let resolved = target.resolve(payload).map_err(|error| Error::InRule {
-                    rule: rule.name.clone(),
-                    error: Box::new(error),
-                })?;
-                request.targets.push((at, resolved));
+        let (name, payload) = (Cow::Borrowed(event), payload.clone());
+        Self::for_events(state, vec![Event { name, payload, text: None }], Collect::No)
+    }
+
+    /// The rules that take some events and those that follow from them, with the events' values,
+    /// and the events' own lists. Equal events count once.
+    ///
+    /// # Errors
+    /// A placeholder without a value, a list that is not one, or too many events.
+    pub fn for_events(state: &State, events: Vec<Event>, collect: Collect) -> Result<Self> {
+        if events.len() > EVENTS_MAX {
+            return Err(Error::TooMany { what: "events", count: events.len(), limit: EVENTS_MAX });
+        }
+        let told = events.len();
+        let next = |event| Next { event, follows: None, depth: 1 };
+        let mut queue: VecDeque<Next> = events.into_iter().map(next).collect();
+        let mut seen = HashSet::new();
+        let mut happened: Vec<Happened> = vec![];
+        let mut request = Self::new(Origin::Purge);
+        while let Some(next) = queue.pop_front() {
+            let (event, position) = (&next.event, happened.len());
+            let rules = state.rules.taking(&event.name, &event.payload);
+            let emits = rules.iter().any(|rule| !rule.emits.is_empty());
+            // One that is alone and followed by none needs no look.
+            if (told > 1 || emits || next.depth > 1) && !seen.insert(event.identity()) {
+                request.equal += u64::from(next.depth == 1);
+                continue;
             }
-            request.rules.push(PlanRule {
-                name: Some(rule.name.clone()),
-                priority: rule.priority,
-                warm: rule.warm,
-                soft_ms: rule.soft_ms,
-            });
+            if happened.len() >= told + EMITTED_MAX {
+                let event = happened.first().map(|first| first.event.clone()).unwrap_or_default();
+                return Err(Error::EmitTooMany { event, limit: EMITTED_MAX });
+            }
+            let warms = rules.iter().any(|rule| rule.warm);
+            let this = Happened {
+                event: event.name.clone().into_owned(),
+                payload: if warms { event.to_text() } else { vec![] },
+                follows: next.follows,
+            };
+            for rule in rules {
+                request.take(rule, &next, position, &this, collect)?;
+                let at = request.rules.len() - 1;
+                for emit in &rule.emits {
+                    if next.depth >= EMIT_MAX_DEPTH {
+                        let (event, limit) = (emit.event.clone(), EMIT_MAX_DEPTH);
+                        return Err(Error::EmitTooDeep { event, limit });
+                    }
+                    let event = Event::of(emit.event.clone(), emit.payload(&next.event.payload));
+                    queue.push_back(Next { event, follows: Some(at), depth: next.depth + 1 });
+                }
+            }
+            let own = affected_caches(&next.event.payload)?;
+            if !own.is_empty() {
+                let at = request.rules.len();
+                request.rules.push(PlanRule { event: position, ..PlanRule::nameless() });
+                request.targets.extend(own.into_iter().map(|target| (at, target)));
+            }
+            happened.push(this);
         }
-        let own = affected_caches(payload)?;
-        if !own.is_empty() {
-            let at = request.rules.len();
-            request.rules.push(PlanRule::nameless());
-            request.targets.extend(own.into_iter().map(|target| (at, target)));
-        }
+        request.origin = Origin::Events(happened);
         Ok(request)
+    }
+
+    /// Takes a rule in, with the values of an event.
+    fn take(
+        &mut self,
+        rule: &Rule,
+        of: &Next,
+        position: usize,
+        event: &Happened,
+        collect: Collect,
+    ) -> Result<()> {
+        let at = self.rules.len();
+        let resolve = |target: &Target| {
+            target
+                .resolve(&of.event.payload)
+                .map_err(|error| Error::InRule { rule: rule.name.clone(), error: Box::new(error) })
+        };
+        let targets = rule.targets.iter().map(resolve);
+        let mut part = PlanRule::of(rule, position);
+        match rule.batch.filter(|_| collect == Collect::Yes) {
+            Some(batch) => {
+                self.collected.push(Collected {
+                    rule: PlanRule { event: 0, ..part.clone() },
+                    batch,
+                    event: Happened { follows: None, ..event.clone() },
+                    targets: targets.collect::<Result<_>>()?,
+                });
+                part.collects = true;
+            }
+            None => {
+                for target in targets {
+                    self.targets.push((at, target?));
+                }
+            }
+        }
+        self.rules.push(part);
+        Ok(())
     }
 
     /// Targets without a rule.
     pub fn for_purge(targets: Vec<Resolved>, limit: Option<u64>) -> Self {
         Self {
-            origin: Origin::Purge,
             rules: vec![PlanRule::nameless()],
             targets: targets.into_iter().map(|target| (0, target)).collect(),
             limit,
+            ..Self::new(Origin::Purge)
         }
     }
-}
 
-impl Request {
+    /// How many different events were told, and how many follow from them.
+    pub fn event_counts(&self) -> (usize, usize) {
+        let events = self.origin.events();
+        let told = events.iter().filter(|event| event.follows.is_none()).count();
+        (told, events.len() - told)
+    }
+
     /// All keys are marked as stale and die after so many milliseconds at the latest.
     pub fn soften(mut self, ms: u64) -> Self {
         self.rules.iter_mut().for_each(|rule| rule.soft_ms = Some(ms));

@@ -2,6 +2,7 @@
 
 use super::condition::Condition;
 use super::database::TagExpression;
+use super::emit::Emit;
 use super::error::{Error, Result};
 use super::glob::Glob;
 use super::name::OWN_PREFIX;
@@ -33,6 +34,12 @@ pub struct Rule {
     /// Its keys are marked as stale and die after so many milliseconds at the latest; `None`:
     /// they are deleted.
     pub soft_ms: Option<u64>,
+    /// Its events are collected, and their keys deleted together; `None`: at once.
+    pub batch: Option<Batch>,
+    /// The events that follow from its event.
+    pub emits: Vec<Emit>,
+    /// The group of rules that it belongs to; empty for none.
+    pub domain: String,
     /// Free text.
     pub description: String,
     /// Whether it takes part at all.
@@ -50,6 +57,41 @@ impl Rule {
         self.enabled
             && self.event.matches(event)
             && self.when.as_ref().is_none_or(|when| when.holds(payload))
+    }
+}
+
+/// How the events of a rule are collected; what is not said is the server's configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Different events that are carried out together at the latest.
+    pub size: Option<u64>,
+    /// Milliseconds that an event waits at the longest.
+    pub timeout_ms: Option<u64>,
+}
+
+/// Most different events that a rule may collect.
+pub const BATCH_SIZE_MAX: u64 = 10_000;
+
+/// Longest time that an event may wait, in milliseconds: an hour.
+pub const BATCH_TIMEOUT_MAX_MS: u64 = 3_600_000;
+
+impl Batch {
+    /// Refuses what is no size and no time.
+    ///
+    /// # Errors
+    /// One of them is 0 or too large.
+    pub fn check(self) -> Result<Self> {
+        let figures = [
+            ("batchSize", self.size, "events", BATCH_SIZE_MAX),
+            ("batchTimeout", self.timeout_ms, "milliseconds", BATCH_TIMEOUT_MAX_MS),
+        ];
+        for (what, value, unit, most) in figures {
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
+                let found = value.to_string();
+                return Err(Error::BadFigure { what, found, unit, range: (1, most) });
+            }
+        }
+        Ok(self)
     }
 }
 

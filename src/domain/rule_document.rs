@@ -10,9 +10,11 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::document::{self, Kind};
+use super::emit::{EMITS_MAX, EmitDocument};
 use super::error::{Error, Result};
 use super::rule::{
-    EventPattern, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name, check_soft,
+    Batch, EventPattern, NAME_MAX_BYTES, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind,
+    check_name, check_soft,
 };
 use super::rule_table::{RULES_MAX, RULES_MAX_COMPILED_BYTES};
 use super::snapshot::FileDigests;
@@ -53,6 +55,21 @@ pub struct RuleDocument {
     /// Milliseconds that its keys may be served stale; 0: they are deleted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub soft: u64,
+    /// Whether its events are collected and carried out together.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub batched: bool,
+    /// Different events that are carried out together; that of the configuration when absent.
+    #[serde(default, alias = "batch_size", skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u64>,
+    /// Milliseconds that an event waits; that of the configuration when absent.
+    #[serde(default, alias = "batch_timeout", skip_serializing_if = "Option::is_none")]
+    pub batch_timeout: Option<u64>,
+    /// The events that follow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emit: Vec<EmitDocument>,
+    /// The group of rules that it belongs to.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub domain: String,
     /// Free text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -63,6 +80,10 @@ pub struct RuleDocument {
 
 fn medium() -> String {
     Priority::default().as_str().to_owned()
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -90,8 +111,19 @@ impl RuleDocument {
         }
         check_name("rule", &name)?;
         let count = self.cache_keys.len() + self.patterns.len() + self.tags.len();
-        if count == 0 {
+        if count == 0 && self.emit.is_empty() {
             return Err(Error::NoTargets);
+        }
+        if self.emit.len() > EMITS_MAX {
+            let count = self.emit.len();
+            return Err(Error::TooMany { what: "emitted events", count, limit: EMITS_MAX });
+        }
+        if self.domain.len() > NAME_MAX_BYTES {
+            check_name("domain", &self.domain)?;
+        }
+        let batch = Batch { size: self.batch_size, timeout_ms: self.batch_timeout }.check()?;
+        if !self.batched && batch != Batch::default() {
+            return Err(Error::NotBatched);
         }
         if count > RULE_MAX_TARGETS {
             return Err(Error::TooMany { what: "targets", count, limit: RULE_MAX_TARGETS });
@@ -112,6 +144,9 @@ impl RuleDocument {
                 0 => None,
                 ms => Some(check_soft(ms)?),
             },
+            batch: self.batched.then_some(batch),
+            emits: self.emit.into_iter().map(EmitDocument::read).collect::<Result<_>>()?,
+            domain: self.domain,
             description: self.description,
             enabled: self.enabled,
             name,
@@ -134,6 +169,11 @@ impl RuleDocument {
             priority: rule.priority.as_str().to_owned(),
             warm_cache: rule.warm,
             soft: rule.soft_ms.unwrap_or_default(),
+            batched: rule.batch.is_some(),
+            batch_size: rule.batch.and_then(|batch| batch.size),
+            batch_timeout: rule.batch.and_then(|batch| batch.timeout_ms),
+            emit: rule.emits.iter().map(EmitDocument::of).collect(),
+            domain: rule.domain.clone(),
             description: rule.description.clone(),
             enabled: rule.enabled,
         }
@@ -298,7 +338,7 @@ mod tests {
         assert_eq!(errors[2], "rules[3]: rule 'c' appears twice; give each rule its own \"name\"");
         assert_eq!(
             errors[3],
-            "rules[4]: rule 'd': no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
+            "rules[4]: rule 'd': no targets; give at least one of \"cacheKeys\", \"patterns\", \"tags\" or \"emit\""
         );
         assert!(errors[4].starts_with("rules[5]: rule '': no \"eventType\""), "{}", errors[4]);
     }

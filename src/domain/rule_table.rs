@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::circles;
 use super::document::{DEFINITION_MAX_BYTES, Kind};
+use super::emit::EMITTERS_MAX;
 use super::error::{Error, Result};
 use super::payload::Payload;
 use super::rule::Rule;
@@ -26,6 +28,8 @@ pub struct RuleTable {
     by_glob: Vec<String>,
     /// What the patterns of all rules take when compiled.
     compiled_bytes: usize,
+    /// Rules that collect events.
+    batched: usize,
     /// Whether nothing changed since [`RuleTable::take_changed`].
     is_settled: bool,
 }
@@ -34,8 +38,10 @@ impl RuleTable {
     /// Whether there is room for these rules, each in the place of the one with its name.
     ///
     /// # Errors
-    /// One is too large, or they would be too many, or too large together.
-    pub fn check_room<'a>(&self, rules: impl IntoIterator<Item = &'a Rule>) -> Result<()> {
+    /// One is too large, or they would be too many, or too large together, or their events would
+    /// follow from each other in a circle.
+    pub fn check_room<'a>(&self, rules: impl IntoIterator<Item = &'a Rule> + Clone) -> Result<()> {
+        self.check_emits(rules.clone())?;
         let (mut count, mut bytes) = (self.rules.len(), self.compiled_bytes);
         for rule in rules {
             let length = rule_document::length(rule);
@@ -61,6 +67,24 @@ impl RuleTable {
         }
     }
 
+    fn check_emits<'a>(&self, rules: impl IntoIterator<Item = &'a Rule>) -> Result<()> {
+        let new: HashMap<&str, &Rule> =
+            rules.into_iter().map(|rule| (rule.name.as_str(), rule)).collect();
+        // A circle that was not there leads through one of them.
+        if new.values().all(|rule| rule.emits.is_empty()) {
+            return Ok(());
+        }
+        let kept = self.rules.values().filter(|rule| !new.contains_key(rule.name.as_str()));
+        let emits = |rule: &&Rule| !rule.emits.is_empty();
+        let mut all: Vec<&Rule> = kept.chain(new.values().copied()).filter(emits).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        if all.len() > EMITTERS_MAX {
+            let (what, count) = ("rules with \"emit\"", all.len());
+            return Err(Error::TooMany { what, count, limit: EMITTERS_MAX });
+        }
+        circles::find(&all).map_or(Ok(()), |rules| Err(Error::EmitCircle { rules }))
+    }
+
     /// Adds the rule, or puts it in the place of the one with its name.
     pub fn set(&mut self, rule: Rule) {
         self.remove(&rule.name.clone());
@@ -72,6 +96,7 @@ impl RuleTable {
             None => self.by_glob.push(rule.name.clone()),
         }
         self.compiled_bytes += rule.compiled_bytes();
+        self.batched += usize::from(rule.batch.is_some());
         self.rules.insert(rule.name.clone(), rule);
     }
 
@@ -80,6 +105,7 @@ impl RuleTable {
         let rule = self.rules.remove(name)?;
         self.is_settled = false;
         self.compiled_bytes -= rule.compiled_bytes();
+        self.batched -= usize::from(rule.batch.is_some());
         if let Some(event) = rule.event.as_exact() {
             if let Some(names) = self.by_event.get_mut(event) {
                 names.retain(|other| other != name);
@@ -108,6 +134,17 @@ impl RuleTable {
     /// Whether rules changed since this was last asked.
     pub fn take_changed(&mut self) -> bool {
         !std::mem::replace(&mut self.is_settled, true)
+    }
+
+    /// Whether a rule collects events.
+    pub fn any_batched(&self) -> bool {
+        self.batched > 0
+    }
+
+    /// The names of the rules of a domain, in order.
+    pub fn of_domain(&self, domain: &str) -> Vec<&str> {
+        let of = self.rules.values().filter(|rule| rule.domain == domain);
+        of.map(|rule| rule.name.as_str()).collect()
     }
 
     /// How many rules there are.

@@ -1,6 +1,6 @@
 //! The state as bytes, for the server's own snapshots: rules, classes, files and tags.
 //!
-//! # Format, versions 1 to 3
+//! # Format, versions 1 to 4
 //!
 //! A sequence of chunks, each `kind (1 byte) | body | CRC-32 of kind and body (4 bytes, little
 //! endian)`:
@@ -14,6 +14,7 @@
 //! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
 //! | `J` | version 2: database (varint), then a record of [`super::job_record`], word by word |
 //! | `M` | version 3: a record of [`super::freshness_record`] |
+//! | `W` | version 4: database (varint), then a record of [`super::record`], word by word |
 //! | `E` | number of chunks before it (varint); last, once |
 //!
 //! Names are a length (varint, LEB128) and bytes. Only keys that carry tags are written; key
@@ -40,7 +41,10 @@ use super::rule_document::{parse_all, parts, to_json};
 use super::varint::{read_name, read_number, write_name, write_number};
 
 /// The newest version; readers take it and all before it.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
+
+/// The version without the records of [`super::record`].
+const VERSION_OF_CLASSES: u8 = 3;
 
 /// The version without classes, and without knowledge of how fresh values are.
 const VERSION_OF_JOBS: u8 = 2;
@@ -84,6 +88,7 @@ pub struct Snapshot {
     tags: Vec<Vec<u8>>,
     jobs: Vec<Vec<u8>>,
     fresh: Vec<Vec<u8>>,
+    records: Vec<Vec<u8>>,
 }
 
 impl Snapshot {
@@ -108,12 +113,20 @@ impl Snapshot {
             visit(db, &words);
         }
     }
+
+    /// The other records, in order.
+    pub fn for_each_record(&self, mut visit: impl FnMut(Db, &[&[u8]])) {
+        for (db, words) in self.records.iter().filter_map(|body| read_record(body)) {
+            visit(db, &words);
+        }
+    }
 }
 
 /// The lowest version that has all that there is.
 fn version(state: &State) -> u8 {
     match state {
-        _ if state.has_classes_to_save() || state.has_freshness() => VERSION,
+        _ if state.has_records() => VERSION,
+        _ if state.has_classes_to_save() || state.has_freshness() => VERSION_OF_CLASSES,
         _ if state.jobs.last > 0 => VERSION_OF_JOBS,
         _ => VERSION_OF_RULES,
     }
@@ -176,16 +189,20 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
             put(b'T', &body);
         }
     }
-    job_record::all(state, |db, words| {
-        let mut body = vec![];
-        write_number(u64::from(db.0), &mut body);
-        words.iter().for_each(|word| write_name(word, &mut body));
-        put(b'J', &body);
-    });
+    job_record::all(state, |db, words| put(b'J', &record_body(db, &words)));
+    state.for_each_record(|db, words| put(b'W', &record_body(db, &words)));
     freshness_record::encode(state, |body| put(b'M', body));
     let mut end = vec![];
     write_number(count, &mut end);
     send(b'E', &end);
+}
+
+/// A record, with the database to select.
+fn record_body(db: Db, words: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = vec![];
+    write_number(u64::from(db.0), &mut body);
+    words.iter().for_each(|word| write_name(word, &mut body));
+    body
 }
 
 /// Reads chunks in the order they were written.
@@ -243,6 +260,12 @@ impl Decoder {
                     .ok_or_else(|| told("a record of a job cannot be read".to_owned()))?;
                 self.snapshot.jobs.push(body.to_vec());
             }
+            (b'W', _) => {
+                read_record(body)
+                    .and_then(|(db, words)| State::default().follow_record(db, &words))
+                    .ok_or_else(|| told("a record of events cannot be read".to_owned()))?;
+                self.snapshot.records.push(body.to_vec());
+            }
             (b'M', _) => {
                 freshness_record::read(body)
                     .ok_or_else(|| told("the times of values end too early".to_owned()))?;
@@ -296,7 +319,7 @@ fn read_tags(body: &[u8]) -> Option<(Db, TaggedKeys<'_>)> {
     Some((db, part))
 }
 
-/// A record of a job, with the database to select.
+/// What [`record_body`] wrote.
 fn read_record(body: &[u8]) -> Option<(Db, Vec<&[u8]>)> {
     let mut rest = body;
     let db = Db(u32::try_from(read_number(&mut rest)?).ok()?);

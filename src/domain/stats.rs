@@ -88,8 +88,12 @@ impl Row {
 pub struct Stats {
     /// Events and purges together.
     pub all: Row,
-    /// Events that were carried out.
+    /// Events that somebody told, and that were carried out.
     pub events: u64,
+    /// Events that followed from others.
+    pub events_emitted: u64,
+    /// Times that the events which a rule had collected were carried out.
+    pub batches: u64,
     /// Events that no rule took and that brought no list.
     pub events_unmatched: u64,
     /// Purges that were carried out.
@@ -127,20 +131,25 @@ impl Stats {
         self.all.record(outcome.total, outcome, now_ms);
         match &plan.origin {
             Origin::Purge => self.purges += 1,
-            Origin::Event(event) => {
-                self.events += 1;
-                self.events_unmatched += u64::from(plan.rules.is_empty());
-                let known = self.per_event.contains_key(event) || self.per_event.len() < EVENTS_MAX;
-                let row = if known { event.as_str() } else { OTHER_EVENTS };
-                self.per_event.entry(row.to_owned()).or_default().record(
-                    outcome.total,
-                    outcome,
-                    now_ms,
-                );
+            Origin::Collected(_) => {
+                self.batches += 1;
+                self.add_to_events(plan, outcome);
+            }
+            Origin::Events(events) => {
+                for (at, event) in events.iter().enumerate() {
+                    let told = event.follows.is_none();
+                    self.events += u64::from(told);
+                    self.events_emitted += u64::from(!told);
+                    let of = of_event(plan, outcome, at);
+                    self.events_unmatched += u64::from(of.is_none());
+                    let row = self.row_of(&event.event);
+                    row.record(of.unwrap_or_default(), outcome, now_ms);
+                }
             }
         }
         for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
-            if let Some(name) = &rule.name {
+            // What is collected counts when it is carried out.
+            if let Some(name) = rule.name.as_ref().filter(|_| !rule.collects) {
                 self.rules.entry(name.clone()).or_default().record(*count, outcome, now_ms);
             }
         }
@@ -152,11 +161,7 @@ impl Stats {
         self.keys_refused += outcome.refused;
         self.warm_failed += outcome.warm_failed;
         self.all.keys.add(outcome.total);
-        if let Origin::Event(event) = &plan.origin
-            && let Some(row) = self.per_event.get_mut(event)
-        {
-            row.keys.add(outcome.total);
-        }
+        self.add_to_events(plan, outcome);
         for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
             if let Some(name) = &rule.name {
                 self.rules.entry(name.clone()).or_default().keys.add(*count);
@@ -164,10 +169,35 @@ impl Stats {
         }
     }
 
+    /// Adds what became of the keys to the rows of the events, which have counted their runs.
+    fn add_to_events(&mut self, plan: &Plan, outcome: &Outcome) {
+        for (at, event) in plan.origin.events().iter().enumerate() {
+            if let Some(row) = self.per_event.get_mut(&event.event) {
+                row.keys.add(of_event(plan, outcome, at).unwrap_or_default());
+            }
+        }
+    }
+
+    /// The row of an event.
+    fn row_of(&mut self, event: &str) -> &mut Row {
+        let known = self.per_event.contains_key(event) || self.per_event.len() < EVENTS_MAX;
+        self.per_event.entry(if known { event } else { OTHER_EVENTS }.to_owned()).or_default()
+    }
+
     /// Sets all counters to nothing.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
+}
+
+/// What became of the keys of one event of a plan; `None` when no rule took it.
+fn of_event(plan: &Plan, outcome: &Outcome, event: usize) -> Option<Count> {
+    let rules = plan.rules.iter().zip(&outcome.per_rule);
+    let of = rules.filter(|(rule, _)| rule.event == event);
+    of.map(|(_, count)| *count).reduce(|mut sum, count| {
+        sum.add(count);
+        sum
+    })
 }
 
 #[cfg(test)]

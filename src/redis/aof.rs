@@ -12,6 +12,7 @@ use crate::domain::freshness_record;
 use crate::domain::job_record;
 use crate::domain::key_table::KeyId;
 use crate::domain::name::Db;
+use crate::domain::record;
 
 /// Keys whose tags are read at once: what is held twice meanwhile.
 const KEYS_PER_LOOK: usize = 1000;
@@ -102,6 +103,17 @@ fn write(ctx: Ctx) {
         ctx.select_db(db.0);
         let words = std::iter::once(job_record::COMMAND).chain(words.iter().map(Vec::as_slice));
         ctx.replicate_to_aof(&words.collect::<Vec<_>>());
+    }
+    let records = shared(&ctx, |shared| {
+        shared.with(|state| {
+            let mut records = vec![];
+            state.for_each_record(|db, words| records.push((db, words)));
+            records
+        })
+    });
+    for (db, words) in records {
+        ctx.select_db(db.0);
+        ctx.replicate_to_aof(&record::command(&words));
     }
 }
 

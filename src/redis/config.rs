@@ -12,8 +12,11 @@ use super::glue::ascii;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
 use super::walk;
+use crate::commands::keyspace::EventLimits;
+use crate::domain::batches::BatchLimits;
 use crate::domain::budget::{STEPS_MAX_DEFAULT, StepsMax};
 use crate::domain::fence::Fence;
+use crate::domain::rule::{BATCH_SIZE_MAX, BATCH_TIMEOUT_MAX_MS};
 
 /// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
 pub(super) static WARM_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
@@ -34,6 +37,36 @@ pub(super) static SYNC_MAX_KEYS: AtomicI64 = AtomicI64::new(1_000_000);
 /// Milliseconds that a fill token lives: longer than a value takes to compute, short enough that
 /// after a reader that died the next one may fill.
 pub(super) static TOKEN_TTL_MS: AtomicI64 = AtomicI64::new(10_000);
+
+/// Different events that a rule collects, where it does not say.
+static BATCH_SIZE: AtomicI64 = AtomicI64::new(10);
+
+/// Milliseconds that a collected event waits, where its rule does not say.
+static BATCH_TIMEOUT_MS: AtomicI64 = AtomicI64::new(5000);
+
+/// Milliseconds for which the id of an event is known: longer than whoever delivers it again
+/// takes to do so.
+static DEDUPE_WINDOW_MS: AtomicI64 = AtomicI64::new(300_000);
+
+/// Ids that are known, and entities: some 150 bytes each.
+static DEDUPE_MAX: AtomicI64 = AtomicI64::new(100_000);
+
+/// Names in a list of a published message; -1: nothing is published.
+static PUBLISH_NAMES: AtomicI64 = AtomicI64::new(100);
+
+/// How events are collected, remembered and published.
+pub(super) fn event_limits() -> EventLimits {
+    let value = |number: &AtomicI64| number.load(Ordering::Relaxed);
+    EventLimits {
+        batch: BatchLimits {
+            size: value(&BATCH_SIZE).unsigned_abs(),
+            timeout_ms: value(&BATCH_TIMEOUT_MS).unsigned_abs(),
+        },
+        dedupe_window_ms: value(&DEDUPE_WINDOW_MS).unsigned_abs(),
+        dedupe_max: usize::try_from(value(&DEDUPE_MAX)).unwrap_or(0),
+        publish_names: usize::try_from(value(&PUBLISH_NAMES)).ok(),
+    }
+}
 
 /// Bytes that the index may take; 0 for any number.
 static MAX_INDEX_MEMORY: AtomicI64 = AtomicI64::new(0);
@@ -66,7 +99,12 @@ impl Number {
     }
 }
 
-static NUMBERS: [Number; 8] = [
+static NUMBERS: [Number; 13] = [
+    Number::new(c"batch-size", &BATCH_SIZE, 1, BATCH_SIZE_MAX.cast_signed()),
+    Number::new(c"batch-timeout", &BATCH_TIMEOUT_MS, 1, BATCH_TIMEOUT_MAX_MS.cast_signed()),
+    Number::new(c"dedupe-window", &DEDUPE_WINDOW_MS, 0, 7 * 86_400_000),
+    Number::new(c"dedupe-max", &DEDUPE_MAX, 0, 100_000_000),
+    Number::new(c"publish-names", &PUBLISH_NAMES, -1, 100_000),
     Number::new(c"token-ttl", &TOKEN_TTL_MS, 1, 3_600_000),
     Number::new(c"async-slice-us", &ASYNC_SLICE_US, 1, 1_000_000),
     Number::new(c"sync-max-keys", &SYNC_MAX_KEYS, 1, 1 << 32),

@@ -39,9 +39,13 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
 
 fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
     let stats = &state.stats;
-    let fields: [(&CStr, u64); 26] = [
+    let fields: [(&CStr, u64); 30] = [
         (c"events", stats.events),
         (c"events_unmatched", stats.events_unmatched),
+        (c"events_emitted", stats.events_emitted),
+        (c"events_duplicate", state.once.duplicates),
+        (c"events_outdated", state.once.outdated),
+        (c"batches", stats.batches),
         (c"purges", stats.purges),
         (c"dry_runs", stats.dry_runs),
         (c"errors", stats.errors),

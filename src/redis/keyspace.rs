@@ -9,13 +9,14 @@ use std::time::Instant;
 use redis_module::raw;
 
 use super::api::{Ctx, Str, bytes, call, errno, is_paused};
+use super::batches;
 use super::config;
 use super::deletes;
 use super::guard::guarded;
 use super::notifications;
 use super::slices;
 use super::waiters;
-use crate::commands::keyspace::{Denied, Keyspace, WarmEntry};
+use crate::commands::keyspace::{Denied, EventLimits, Keyspace, WarmEntry};
 use crate::domain::name::{Db, NameList};
 use crate::domain::waiting::Waiter;
 
@@ -231,6 +232,19 @@ impl Keyspace for LiveKeyspace {
 
     fn warm_max(&self) -> u64 {
         config::WARM_MAXLEN.load(Ordering::Relaxed).unsigned_abs()
+    }
+
+    fn publish(&mut self, channel: &[u8], message: &[u8]) {
+        let (channel, message) = (self.ctx.string(channel), self.ctx.string(message));
+        call!(RedisModule_PublishMessage(self.ctx.0, channel.string, message.string));
+    }
+
+    fn begin_batches(&mut self) {
+        batches::start_if_needed(self.ctx);
+    }
+
+    fn event_limits(&self) -> EventLimits {
+        config::event_limits()
     }
 
     fn replicate(&mut self, words: &[&[u8]]) {

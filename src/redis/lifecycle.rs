@@ -6,6 +6,7 @@ use redis_module::raw;
 
 use super::aof;
 use super::api::{Ctx, bytes, call};
+use super::batches;
 use super::build;
 use super::copies;
 use super::deletes;
@@ -189,6 +190,8 @@ extern "C" fn on_cron(
         aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
         slices::start_if_needed(Ctx(ctx));
+        batches::start_if_needed(Ctx(ctx));
+        batches::settle(Ctx(ctx));
         build::start_if_needed(Ctx(ctx));
     });
 }

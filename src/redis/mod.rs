@@ -5,6 +5,7 @@
 mod alloc;
 mod aof;
 mod api;
+mod batches;
 mod build;
 mod config;
 mod copies;

@@ -24,7 +24,7 @@ pub static RULES: &[Spec] = &[
     Spec {
         name: "INVAL.RULE",
         sub: Some("ADD"),
-        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [WHEN condition] [PRIORITY priority] [WARM] [SOFT milliseconds] [DESC text]",
+        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [EMIT n type [type ...]] [WHEN condition] [PRIORITY priority] [WARM] [SOFT milliseconds] [BATCHED] [DOMAIN domain] [DESC text]",
         summary: "Adds a rule without writing JSON.",
         complexity: "O(L) where L is the length of the arguments.",
         flags: "write deny-oom",
@@ -57,8 +57,8 @@ pub static RULES: &[Spec] = &[
     Spec {
         name: "INVAL.RULE",
         sub: Some("LIST"),
-        syntax: "[event]",
-        summary: "All rules, or those of an event in order of work.",
+        syntax: "[event | DOMAIN domain]",
+        summary: "All rules, those of an event in order of work, or those of a domain.",
         complexity: "O(N) where N is the number of rules.",
         flags: "readonly",
         categories: READ,
@@ -90,8 +90,8 @@ pub static RULES: &[Spec] = &[
     Spec {
         name: "INVAL.RULE",
         sub: Some("ENABLE"),
-        syntax: "name [name ...]",
-        summary: "Switches rules on; replies with the number that changed.",
+        syntax: "<name [name ...] | DOMAIN domain>",
+        summary: "Switches rules on, by name or all of a domain; replies with the number that changed.",
         complexity: "O(N) where N is the number of names.",
         flags: "write",
         categories: WRITE,
@@ -101,8 +101,8 @@ pub static RULES: &[Spec] = &[
     Spec {
         name: "INVAL.RULE",
         sub: Some("DISABLE"),
-        syntax: "name [name ...]",
-        summary: "Switches rules off; replies with the number that changed.",
+        syntax: "<name [name ...] | DOMAIN domain>",
+        summary: "Switches rules off, by name or all of a domain; replies with the number that changed.",
         complexity: "O(N) where N is the number of names.",
         flags: "write",
         categories: WRITE,

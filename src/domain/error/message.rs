@@ -144,9 +144,38 @@ impl fmt::Display for Error {
             Self::NoTargets => {
                 write!(
                     f,
-                    "no targets; give at least one of \"cacheKeys\", \"patterns\" or \"tags\""
+                    "no targets; give at least one of \"cacheKeys\", \"patterns\", \"tags\" or \"emit\""
                 )
             }
+            Self::BadEmit { event, field } => write!(
+                f,
+                "field '{}' of the emitted event '{}' is not a path; write where its value lies in the payload, such as \"product.id\"",
+                cut(field),
+                cut(event)
+            ),
+            Self::EmitCircle { rules } => write!(
+                f,
+                "events would follow from each other in a circle: {}; take one \"emit\" out",
+                rules
+                    .iter()
+                    .map(|rule| format!("rule '{}'", cut(rule)))
+                    .collect::<Vec<_>>()
+                    .join(" -> ")
+            ),
+            Self::EmitTooDeep { event, limit } => write!(
+                f,
+                "event '{}' would follow in {limit} steps or more, the most there may be; nothing was deleted; shorten the chain of \"emit\"",
+                cut(event)
+            ),
+            Self::EmitTooMany { event, limit } => write!(
+                f,
+                "more than {limit} events follow from event '{}', the most there may be; nothing was deleted; shorten the \"emit\" of its rules",
+                cut(event)
+            ),
+            Self::NotBatched => write!(
+                f,
+                "\"batchSize\" and \"batchTimeout\" are for rules with \"batched\": true; add it, or leave them out"
+            ),
             Self::NoSuchClass { class } => {
                 write!(f, "there is no class '{}'; INVAL.CLASS LIST shows them", cut(class))
             }
@@ -193,6 +222,13 @@ impl fmt::Display for Error {
                     cut(rule)
                 )
             }
+            Self::NoSuchDomain { domain } => {
+                write!(
+                    f,
+                    "no rule of the domain '{}'; INVAL.RULE LIST shows each rule's",
+                    cut(domain)
+                )
+            }
             Self::NoSuchRule { rule } => {
                 write!(f, "no rule '{}'; INVAL.RULE LIST shows their names", cut(rule))
             }
@@ -200,6 +236,7 @@ impl fmt::Display for Error {
                 f,
                 "the patterns of the rules are larger than {limit} bytes when compiled; use smaller repetitions, or tags"
             ),
+            Self::InEvent { at, error } => write!(f, "event {} of the batch: {error}", at + 1),
             Self::InRule { rule, error } => write!(f, "rule '{}': {error}", cut(rule)),
             Self::NoGlobs => {
                 write!(f, "no globs; give at least one in \"match\", such as \"user:*\"")

@@ -203,7 +203,6 @@ impl World {
             text: b"purge".to_vec(),
             started_ms: 7,
             rules: request.rules.clone(),
-            payload: vec![],
         };
         self.model.last += 1;
         let (id, mut planned) = (self.model.last, 0);

@@ -1,0 +1,124 @@
+//! Events, as they come: once and in order if asked, collected where rules say so, and followed by
+//! those that rules emit.
+
+use super::batches;
+use super::invalidate::{Options, invalidate};
+use super::record;
+use super::reply::Reply;
+use crate::domain::error::Result;
+use crate::domain::once::{Terms, Verdict};
+use crate::domain::request::{Collect, Collected, Event, Request};
+use crate::server::Server;
+
+/// Carries events out as one plan, and answers. `start` is when this began, in microseconds of the
+/// server's monotonic clock.
+///
+/// # Errors
+/// A placeholder without a value, no permission for one of the keys, or the server refuses.
+pub fn happen(
+    server: &mut Server,
+    start: u64,
+    events: Vec<Event>,
+    terms: &Terms,
+    options: Options,
+) -> Result<Reply> {
+    if let Some(reply) = skip(server, terms, options) {
+        return Ok(reply);
+    }
+    // Who says how, or asks to know, means now.
+    let collect = if options == Options::default() { Collect::Yes } else { Collect::No };
+    let mut request = request(server, events, collect)?;
+    let collected = std::mem::take(&mut request.collected);
+    let (told, followed) = request.event_counts();
+    let equal = request.equal;
+    let mut reply = invalidate(server, start, request, options)?;
+    let batched = collected.len();
+    collect_all(server, collected);
+    if !terms.is_none() && !options.dry_run {
+        remember(server, terms);
+    }
+    for (name, count) in [("emitted", followed), ("batched", batched)] {
+        if count > 0 {
+            reply = reply.with(name, Reply::count(count));
+        }
+    }
+    if told + equal as usize > 1 {
+        reply = reply.with("events", Reply::count(told));
+        reply = reply.with("equal", Reply::count(equal));
+    }
+    Ok(reply)
+}
+
+/// The request for some events. What rules collect is deleted for the module and not for a
+/// client: who may not delete every key has it carried out at once, with his own permissions.
+fn request(server: &mut Server, events: Vec<Event>, collect: Collect) -> Result<Request> {
+    let collects = server.state(|state| collect == Collect::Yes && state.rules.any_batched());
+    if !collects {
+        return server.state(|state| Request::for_events(state, events, Collect::No));
+    }
+    let again = events.clone();
+    let request = server.state(|state| Request::for_events(state, events, collect))?;
+    let db = server.redis().db();
+    let is_known = server.state(|state| state.batches.has_all(db, &request.collected));
+    if is_known || server.redis().may_delete_all() {
+        return Ok(request);
+    }
+    server.state(|state| Request::for_events(state, again, Collect::No))
+}
+
+/// The answer to an event that is not to be carried out.
+fn skip(server: &mut Server, terms: &Terms, options: Options) -> Option<Reply> {
+    if terms.is_none() {
+        return None;
+    }
+    let now_ms = server.redis().now_ms();
+    let why = server.state(|state| {
+        let verdict = state.once.judge(terms, now_ms);
+        let counts = !options.dry_run;
+        match verdict {
+            Verdict::New => None,
+            Verdict::Duplicate => {
+                state.once.duplicates += u64::from(counts);
+                Some("duplicate")
+            }
+            Verdict::Outdated => {
+                state.once.outdated += u64::from(counts);
+                Some("outdated")
+            }
+        }
+    })?;
+    let nothing =
+        ["rules", "matched", "deleted", "marked", "absent", "warmed", "refused", "micros"]
+            .map(|name| (name, Reply::count(0)));
+    Some(Reply::map(nothing).with(why, Reply::flag(true)))
+}
+
+/// Writes down that an event was carried out.
+fn remember(server: &mut Server, terms: &Terms) {
+    let now_ms = server.redis().now_ms();
+    let limits = server.redis().event_limits();
+    let records = server.state(|state| {
+        state.once.carried_out(terms, now_ms, limits.dedupe_window_ms, limits.dedupe_max)
+    });
+    records.iter().for_each(|words| record::replicate(server, words));
+}
+
+fn collect_all(server: &mut Server, collected: Vec<Collected>) {
+    if collected.is_empty() {
+        return;
+    }
+    let (db, now_ms) = (server.redis().db(), server.redis().now_ms());
+    let limits = server.redis().event_limits().batch;
+    for one in collected {
+        let place = (db, one.rule.name.clone().unwrap_or_default());
+        let added = server.state(|state| state.batches.add(db, one, limits, now_ms));
+        if !added.record.is_empty() {
+            record::replicate(server, &added.record);
+        }
+        if added.is_full {
+            // What the server refuses waits for its time.
+            let _ = batches::run(server, &place);
+        }
+    }
+    server.redis().begin_batches();
+}

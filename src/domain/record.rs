@@ -1,0 +1,56 @@
+//! What is replicated and saved beside rules, classes, tags and jobs, in words: events that rules
+//! have collected, and which events were carried out already.
+//!
+//! # Format
+//! | words | say |
+//! |---|---|
+//! | `BATCH-ADD rule priority warm soft event payload size since due events n target ..` | a rule has collected targets, in the selected database |
+//! | `BATCH-RUN rule` | what the rule had collected there was carried out |
+//! | `ONCE-ID until id` | an event of this id was carried out; it is known until then |
+//! | `ONCE-SEQ number entity` | the event of this number of the entity was carried out |
+
+use super::State;
+use super::name::Db;
+use super::words::{Reader, Words};
+
+/// The command that carries these words.
+pub const COMMAND: &[u8] = b"INVAL._RECORD";
+
+/// A record as a command.
+pub fn command(words: &Words) -> Vec<&[u8]> {
+    std::iter::once(COMMAND).chain(words.iter().map(Vec::as_slice)).collect()
+}
+
+impl State {
+    /// All records that are to be kept, with the database to select.
+    pub fn for_each_record(&self, mut emit: impl FnMut(Db, Words)) {
+        self.batches.records(&mut emit);
+        self.once.records(|words| emit(Db(0), words));
+    }
+
+    /// Whether there is any.
+    pub fn has_records(&self) -> bool {
+        !self.batches.is_empty() || self.once.sizes() != (0, 0)
+    }
+
+    /// Takes a record in; `None` for words that are none.
+    pub fn follow_record(&mut self, db: Db, words: &[&[u8]]) -> Option<()> {
+        let mut words = Reader::new(words);
+        match words.next()? {
+            b"BATCH-ADD" => self.batches.follow_add(db, &mut words)?,
+            b"BATCH-RUN" => {
+                self.batches.done(&(db, words.text()?.to_owned()));
+            }
+            b"ONCE-ID" => self.once.follow_id(&mut words)?,
+            b"ONCE-SEQ" => self.once.follow_entity(&mut words)?,
+            _ => return None,
+        }
+        words.is_done().then_some(())
+    }
+
+    /// Forgets all that records say.
+    pub fn clear_records(&mut self) {
+        self.batches.clear();
+        self.once.clear();
+    }
+}
