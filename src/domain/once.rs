@@ -152,14 +152,14 @@ impl Once {
     /// Takes an id that a primary knows; `None` for words that are no record.
     pub fn follow_id(&mut self, words: &mut Reader) -> Option<()> {
         let until = words.number()?;
-        self.know(words.next()?, until);
+        self.know(words.word()?, until);
         Some(())
     }
 
     /// Takes the number of an entity that a primary knows; likewise.
     pub fn follow_entity(&mut self, words: &mut Reader) -> Option<()> {
         let at = words.number()?;
-        self.last(words.next()?, at);
+        self.last(words.word()?, at);
         Some(())
     }
 

@@ -36,7 +36,7 @@ impl State {
     /// Takes a record in; `None` for words that are none.
     pub fn follow_record(&mut self, db: Db, words: &[&[u8]]) -> Option<()> {
         let mut words = Reader::new(words);
-        match words.next()? {
+        match words.word()? {
             b"BATCH-ADD" => self.batches.follow_add(db, &mut words)?,
             b"BATCH-RUN" => {
                 self.batches.done(&(db, words.text()?.to_owned()));

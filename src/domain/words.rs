@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a word.
-    pub fn next(&mut self) -> Option<&'a [u8]> {
+    pub fn word(&mut self) -> Option<&'a [u8]> {
         let (word, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(word)
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a text.
     pub fn text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.next()?).ok()
+        std::str::from_utf8(self.word()?).ok()
     }
 
     /// Takes a number.
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a word, copied.
     pub fn owned(&mut self) -> Option<Vec<u8>> {
-        self.next().map(<[u8]>::to_vec)
+        self.word().map(<[u8]>::to_vec)
     }
 
     /// Takes a number and so many of something.
@@ -96,12 +96,12 @@ impl<'a> Reader<'a> {
 
     /// Takes what [`write_target`] wrote.
     pub fn target(&mut self) -> Option<Resolved> {
-        Some(match self.next()? {
+        Some(match self.word()? {
             b"key" => Resolved::Key(self.owned()?),
             b"tag" => Resolved::Tag(self.owned()?),
-            b"prefix" => Resolved::Pattern(Pattern::Prefix(self.next()?.into())),
-            b"glob" => Resolved::Pattern(Pattern::glob(self.next()?).ok()?),
-            b"regex" => Resolved::Pattern(Pattern::regex(self.next()?).ok()?),
+            b"prefix" => Resolved::Pattern(Pattern::Prefix(self.word()?.into())),
+            b"glob" => Resolved::Pattern(Pattern::glob(self.word()?).ok()?),
+            b"regex" => Resolved::Pattern(Pattern::regex(self.word()?).ok()?),
             b"tags" => {
                 let all = self.flag()?;
                 let tags = self.many(Self::owned)?;
