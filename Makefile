@@ -22,7 +22,7 @@ BENCH_OUT ?= $(if $(BENCH_ROWS)$(BENCH_KEYS)$(BENCH_ROUNDS),$(TARGET)/bench,docs
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit runtimes server test-servers model kill soak race fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
+.PHONY: help deps build run demo test check unit runtimes server test-servers model kill once soak race fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,11 @@ test-on-%:
 kill: ROUNDS ?= 100
 kill: ## kill -9 rounds (ROUNDS=100)
 	INVAL_KILL_ROUNDS=$(ROUNDS) cargo test --features faults --test faults -- --ignored --nocapture
+
+once: ROUNDS ?= 100
+once: FAILOVERS ?= 20
+once: ## entries of streams, each taken once across kill -9 and failover (ROUNDS=100 FAILOVERS=20)
+	INVAL_KILL_ROUNDS=$(ROUNDS) INVAL_FAILOVERS=$(FAILOVERS) cargo test --features faults --test sources -- --ignored --nocapture
 
 soak: ## mixed load at a steady rate: is memory flat and the index right? (SOAK_MINUTES=30)
 	INVAL_SOAK_MINUTES=$(SOAK_MINUTES) cargo test --release --test soak -- --ignored --nocapture

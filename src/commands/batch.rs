@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::args::Args;
-use super::happen::happen;
+use super::happen::{Came, happen};
 use super::invalidate::Options;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
@@ -46,7 +46,7 @@ impl<'a> Batch<'a> {
     /// As `INVAL.EVENT`; nothing is deleted then.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let start = server.redis().monotonic_micros();
-        happen(server, start, self.0, &Terms::default(), Options::default())
+        happen(server, start, self.0, &Terms::default(), Options::default()).map(Came::reply)
     }
 }
 

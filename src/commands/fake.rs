@@ -9,6 +9,7 @@ use super::{execute, fetch, slices, table};
 use crate::domain::batches::BatchLimits;
 use crate::domain::change::Change;
 use crate::domain::name::{Db, NameList};
+use crate::domain::source::{Entry, EntryId};
 use crate::domain::tokens::Token;
 use crate::domain::waiting::{Waiter, Wake};
 use crate::server::{Server, Shared};
@@ -52,6 +53,8 @@ pub struct Fake {
     /// Clients that were made to wait.
     pub waiters: u64,
     pub micros: std::cell::Cell<u64>,
+    /// What streams hold.
+    pub streams: BTreeMap<Vec<u8>, Vec<Entry>>,
     /// What was published.
     pub published: Vec<String>,
 }
@@ -110,13 +113,18 @@ impl World {
         due.into_iter().map(tell).collect()
     }
 
-    /// A slice of the jobs, as a timer runs it.
-    pub fn slice(&mut self, micros: u64) -> bool {
+    /// A slice of something, as a timer runs it.
+    pub fn timer<R>(&mut self, run: impl FnOnce(&mut Server) -> R) -> R {
         let mut port = Port { fake: &mut self.fake, shared: &self.shared, words: &[] };
-        let more = slices::run(&mut Server::new(&self.shared, &mut port), micros);
+        let result = run(&mut Server::new(&self.shared, &mut port));
         self.fake.selected = Db(0);
         self.shared.with(|state| assert_eq!(state.check(), Ok(())));
-        more == slices::More::Yes
+        result
+    }
+
+    /// A slice of the jobs, as a timer runs it.
+    pub fn slice(&mut self, micros: u64) -> bool {
+        self.timer(|server| slices::run(server, micros)) == slices::More::Yes
     }
 
     pub fn keys(&self) -> Vec<String> {
@@ -268,6 +276,44 @@ impl Keyspace for Port<'_> {
     fn replicate_as_it_came(&mut self) {
         self.replicate(self.words);
     }
+
+    fn read_entries(
+        &mut self,
+        stream: &[u8],
+        after: EntryId,
+        most: usize,
+    ) -> Result<Vec<Entry>, String> {
+        if stream == b"no-stream" {
+            return Err("WRONGTYPE".to_owned());
+        }
+        let entries = self.fake.streams.get(stream).into_iter().flatten();
+        Ok(entries.filter(|entry| entry.id > after).take(most).cloned().collect())
+    }
+
+    fn count_entries(
+        &mut self,
+        stream: &[u8],
+        after: EntryId,
+        most: u64,
+    ) -> Result<(u64, u64), String> {
+        let entries = self.read_entries(stream, after, usize::try_from(most).unwrap())?;
+        Ok((entries.len() as u64, entries.first().map_or(0, |entry| entry.id.ms)))
+    }
+
+    fn last_entry(&mut self, stream: &[u8]) -> Result<Option<EntryId>, String> {
+        let entries = self.read_entries(stream, EntryId::default(), usize::MAX)?;
+        Ok(entries.last().map(|entry| entry.id))
+    }
+
+    fn bury(&mut self, stream: &[u8], fields: &[(&[u8], &[u8])]) -> Result<(), String> {
+        let fields = fields.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        let entries = self.fake.streams.entry(stream.to_vec()).or_default();
+        let id = EntryId { ms: entries.len() as u64 + 1, seq: 0 };
+        entries.push(Entry { id, fields });
+        Ok(())
+    }
+
+    fn begin_sources(&mut self) {}
 
     fn publish(&mut self, _: &[u8], message: &[u8]) {
         self.fake.published.push(String::from_utf8_lossy(message).into_owned());

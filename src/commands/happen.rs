@@ -10,6 +10,24 @@ use crate::domain::once::{Terms, Verdict};
 use crate::domain::request::{Collect, Collected, Event, Request};
 use crate::server::Server;
 
+/// What became of events.
+#[derive(Debug)]
+pub enum Came {
+    /// They were carried out.
+    Out(Reply),
+    /// They had been, or a later one.
+    Skipped(Reply),
+}
+
+impl Came {
+    /// The answer.
+    pub fn reply(self) -> Reply {
+        match self {
+            Self::Out(reply) | Self::Skipped(reply) => reply,
+        }
+    }
+}
+
 /// Carries events out as one plan, and answers. `start` is when this began, in microseconds of the
 /// server's monotonic clock.
 ///
@@ -21,9 +39,9 @@ pub fn happen(
     events: Vec<Event>,
     terms: &Terms,
     options: Options,
-) -> Result<Reply> {
+) -> Result<Came> {
     if let Some(reply) = skip(server, terms, options) {
-        return Ok(reply);
+        return Ok(Came::Skipped(reply));
     }
     // Who says how, or asks to know, means now.
     let collect = if options == Options::default() { Collect::Yes } else { Collect::No };
@@ -46,7 +64,7 @@ pub fn happen(
         reply = reply.with("events", Reply::count(told));
         reply = reply.with("equal", Reply::count(equal));
     }
-    Ok(reply)
+    Ok(Came::Out(reply))
 }
 
 /// The request for some events. What rules collect is deleted for the module and not for a
@@ -87,10 +105,13 @@ fn skip(server: &mut Server, terms: &Terms, options: Options) -> Option<Reply> {
             }
         }
     })?;
-    let nothing =
-        ["rules", "matched", "deleted", "marked", "absent", "warmed", "refused", "micros"]
-            .map(|name| (name, Reply::count(0)));
-    Some(Reply::map(nothing).with(why, Reply::flag(true)))
+    Some(nothing().with(why, Reply::flag(true)))
+}
+
+/// The answer to events of which nothing was carried out.
+pub(super) fn nothing() -> Reply {
+    let fields = ["rules", "matched", "deleted", "marked", "absent", "warmed", "refused", "micros"];
+    Reply::map(fields.map(|name| (name, Reply::count(0))))
 }
 
 /// Writes down that an event was carried out.

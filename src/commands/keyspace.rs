@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::domain::batches::BatchLimits;
 use crate::domain::name::{Db, NameList};
+use crate::domain::source::{Entry, EntryId};
 use crate::domain::waiting::Waiter;
 
 /// A server, seen from inside one command of one client.
@@ -82,6 +83,44 @@ pub trait Keyspace {
 
     /// Most entries the warm queue keeps; 0 switches it off.
     fn warm_max(&self) -> u64;
+
+    /// The entries of a stream after one, in order, no more than `most`; none without a stream.
+    ///
+    /// # Errors
+    /// The key is no stream; in the server's words.
+    fn read_entries(
+        &mut self,
+        stream: &[u8],
+        after: EntryId,
+        most: usize,
+    ) -> Result<Vec<Entry>, String>;
+
+    /// How many entries a stream has after one, up to `most`, and when the first of them was
+    /// added, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The key is no stream; in the server's words.
+    fn count_entries(
+        &mut self,
+        stream: &[u8],
+        after: EntryId,
+        most: u64,
+    ) -> Result<(u64, u64), String>;
+
+    /// The id that a stream gave last; `None` without a stream.
+    ///
+    /// # Errors
+    /// The key is no stream; in the server's words.
+    fn last_entry(&mut self, stream: &[u8]) -> Result<Option<EntryId>, String>;
+
+    /// Appends an entry to the stream of those that cannot be taken, here and on replicas.
+    ///
+    /// # Errors
+    /// Why the server refused, in its words.
+    fn bury(&mut self, stream: &[u8], fields: &[(&[u8], &[u8])]) -> Result<(), String>;
+
+    /// There may be entries of sources now: has the server take them.
+    fn begin_sources(&mut self);
 
     /// Sends a message to whoever listens to a channel.
     fn publish(&mut self, channel: &[u8], message: &[u8]);

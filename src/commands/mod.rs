@@ -8,6 +8,8 @@ mod cache_tests;
 pub mod check;
 pub mod class;
 pub mod event;
+#[cfg(test)]
+mod events_tests;
 pub mod explain;
 #[cfg(test)]
 mod fake;
@@ -26,6 +28,8 @@ pub mod reply;
 pub mod rule;
 pub mod slices;
 pub mod soft;
+pub mod source;
+pub mod sources;
 pub mod spec;
 pub mod stats;
 pub mod syntax;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::args::Args;
 use super::class;
 use super::reply::Reply;
+use super::source;
 use crate::domain::State;
 use crate::domain::batches::Waiting;
 use crate::domain::class::Class;
@@ -15,8 +16,8 @@ use crate::domain::stats::{Row, Times};
 use crate::server::Server;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 8] =
-    ["totals", "index", "cache", "rules", "domains", "events", "classes", "queues"];
+const SECTIONS: [&str; 9] =
+    ["totals", "index", "cache", "rules", "domains", "events", "classes", "queues", "sources"];
 
 /// # Format
 /// `INVAL.STATS [section ...] | RESET`
@@ -65,6 +66,12 @@ impl Stats {
             Self::Show(wanted) => wanted,
         };
         let deferred = server.deferred();
+        let sources = match wanted.contains(&"sources") {
+            true => source::all(server),
+            false => vec![],
+        };
+        let rows = sources.into_iter().map(|(name, row)| (name.into_bytes(), row));
+        let sources = Reply::Map(rows.collect());
         Ok(server.state(|state| {
             let show = |section: &&str| {
                 let reply = match *section {
@@ -75,6 +82,7 @@ impl Stats {
                     "classes" => classes(state),
                     "domains" => domains(state),
                     "queues" => queues(state),
+                    "sources" => sources.clone(),
                     _ => rows(&state.stats.per_event),
                 };
                 (section.as_bytes().to_vec(), reply)

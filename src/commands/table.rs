@@ -62,7 +62,9 @@ const TAG_READ: &str = "keyspace read";
 
 /// All commands.
 pub fn all() -> impl Iterator<Item = &'static Spec> {
-    [KEYS, definitions::RULES, definitions::CLASSES, REPORTS].into_iter().flatten()
+    [KEYS, definitions::RULES, definitions::CLASSES, definitions::SOURCES, REPORTS]
+        .into_iter()
+        .flatten()
 }
 
 /// The commands on keys and tags.
@@ -169,8 +171,8 @@ static KEYS: &[Spec] = &[
     Spec {
         name: "INVAL.EVENT",
         sub: None,
-        syntax: "type [json] [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]",
-        summary: "Runs the rules of an event: the keys they name are gone when it replies, with ASYNC soon after, with SOFT when their time is over. With ID once, with SEQ never after a later one of the entity.",
+        syntax: "<type [json] | RAW json [MAP mapping]> [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]",
+        summary: "Runs the rules of an event, or of what mappings make of a raw payload: the keys they name are gone when it replies, with ASYNC soon after, with SOFT when their time is over. With ID once, with SEQ never after a later one of the entity.",
         complexity: "O(M) where M is the number of keys matched and of names looked at.",
         flags: "write",
         categories: "keyspace write",

@@ -9,9 +9,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::batch::Batch;
 use super::name::Db;
 use super::request::{Collected, Happened, Origin, PlanRule, Request};
-use super::rule::{Batch, Priority, Resolved};
+use super::rule::{Priority, Resolved};
 use super::words::{Reader, Words, flag, number, write_target};
 
 /// Most targets of one queue: they are looked up while the server waits.

@@ -93,6 +93,12 @@ pub enum Error {
     Duplicate { kind: Kind, at: usize, name: String },
     /// A rule of that name exists.
     RuleExists { rule: String },
+    /// A source of that name exists.
+    SourceExists { source: String },
+    /// Text that is no id of an entry.
+    BadEntryId { found: Vec<u8> },
+    /// No mapping of that name.
+    NoSuchMapping { mapping: String },
     /// No rule of that name.
     NoSuchRule { rule: String },
     /// No rule of that domain.

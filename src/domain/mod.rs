@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod automaton;
+pub mod batch;
 pub mod batches;
 mod branch;
 mod bucket;
@@ -54,6 +55,7 @@ pub mod pattern;
 pub mod payload;
 pub mod plan;
 mod purged_tags;
+pub mod rate;
 pub mod record;
 pub mod regex;
 pub mod request;
@@ -64,6 +66,7 @@ mod runs;
 pub mod scan;
 mod shape;
 pub mod snapshot;
+pub mod source;
 mod sparse;
 pub mod standing;
 pub mod stats;
@@ -96,6 +99,7 @@ use pass::{Drift, Pass};
 use rule::Rule;
 use rule_table::RuleTable;
 use snapshot::FileDigests;
+use source::SourceTable;
 use standing::Standing;
 use stats::Stats;
 use tokens::Tokens;
@@ -146,6 +150,8 @@ pub struct State {
     loads_from_primary: bool,
     /// What is deleted in slices.
     pub jobs: Jobs,
+    /// Streams whose entries are events.
+    pub sources: SourceTable,
     /// Events that rules collect.
     pub batches: Batches,
     /// Which events were carried out already.

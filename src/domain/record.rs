@@ -1,11 +1,14 @@
-//! What is replicated and saved beside rules, classes, tags and jobs, in words: events that rules
-//! have collected, and which events were carried out already.
+//! What is replicated and saved beside rules, classes, tags and jobs, in words: sources and how far
+//! they were taken, events that rules have collected, and which events were carried out already.
 //!
 //! # Format
 //! | words | say |
 //! |---|---|
 //! | `BATCH-ADD rule priority warm soft event payload size since due events n target ..` | a rule has collected targets, in the selected database |
 //! | `BATCH-RUN rule` | what the rule had collected there was carried out |
+//! | `SOURCE-SET name stream format mapping ms seq entries events empty skipped dead` | there is a source, of a stream of the selected database, and it was taken so far |
+//! | `SOURCE-AT name ms seq entries events empty skipped dead` | a source was taken so far |
+//! | `SOURCE-DEL name` | a source is there no more |
 //! | `ONCE-ID until id` | an event of this id was carried out; it is known until then |
 //! | `ONCE-SEQ number entity` | the event of this number of the entity was carried out |
 
@@ -24,13 +27,14 @@ pub fn command(words: &Words) -> Vec<&[u8]> {
 impl State {
     /// All records that are to be kept, with the database to select.
     pub fn for_each_record(&self, mut emit: impl FnMut(Db, Words)) {
+        self.sources.iter().for_each(|source| emit(source.db, source.record()));
         self.batches.records(&mut emit);
         self.once.records(|words| emit(Db(0), words));
     }
 
     /// Whether there is any.
     pub fn has_records(&self) -> bool {
-        !self.batches.is_empty() || self.once.sizes() != (0, 0)
+        !self.sources.is_empty() || !self.batches.is_empty() || self.once.sizes() != (0, 0)
     }
 
     /// Takes a record in; `None` for words that are none.
@@ -41,6 +45,11 @@ impl State {
             b"BATCH-RUN" => {
                 self.batches.done(&(db, words.text()?.to_owned()));
             }
+            b"SOURCE-SET" => self.sources.follow_set(db, &mut words)?,
+            b"SOURCE-AT" => self.sources.follow_at(&mut words)?,
+            b"SOURCE-DEL" => {
+                self.sources.remove(words.text()?);
+            }
             b"ONCE-ID" => self.once.follow_id(&mut words)?,
             b"ONCE-SEQ" => self.once.follow_entity(&mut words)?,
             _ => return None,
@@ -50,6 +59,7 @@ impl State {
 
     /// Forgets all that records say.
     pub fn clear_records(&mut self) {
+        self.sources.clear();
         self.batches.clear();
         self.once.clear();
     }

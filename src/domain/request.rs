@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 use super::State;
+use super::batch::Batch;
 use super::error::{Error, Result};
 use super::payload::{Payload, kind_of};
-use super::rule::{Batch, Priority, RULE_MAX_TARGETS, Resolved, Rule, Target};
+use super::rule::{Priority, RULE_MAX_TARGETS, Resolved, Rule, Target};
 
 /// The field of a payload that brings its own list of keys and globs (a name from the field).
 pub const AFFECTED_CACHES: &str = "affectedCaches";

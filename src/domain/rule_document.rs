@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::batch::Batch;
 use super::condition::Condition;
 use super::document::{self, Kind};
 use super::emit::{EMITS_MAX, EmitDocument};
 use super::error::{Error, Result};
 use super::rule::{
-    Batch, EventPattern, NAME_MAX_BYTES, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind,
-    check_name, check_soft,
+    EventPattern, NAME_MAX_BYTES, Priority, RULE_MAX_TARGETS, Rule, Target, TargetKind, check_name,
+    check_soft,
 };
 use super::rule_table::{RULES_MAX, RULES_MAX_COMPILED_BYTES};
 use super::snapshot::FileDigests;

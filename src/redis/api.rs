@@ -51,6 +51,9 @@ pub(super) fn missing() -> Vec<&'static str> {
         RedisModule_CloseKey,
         RedisModule_KeyType,
         RedisModule_StringDMA,
+        RedisModule_StreamIteratorStart,
+        RedisModule_StreamIteratorNextID,
+        RedisModule_StreamIteratorNextField,
         RedisModule_DbSize,
         RedisModule_Scan,
         RedisModule_ScanCursorCreate,
@@ -137,6 +140,13 @@ impl Ctx {
         CallReply::of(reply)
     }
 
+    /// Opens a live key for reading.
+    pub(super) fn open(self, name: &Str) -> Option<OpenKey> {
+        let mode = raw::REDISMODULE_READ as c_int;
+        let key = call!(RedisModule_OpenKey(self.0, name.string, mode));
+        key.filter(|key| !key.is_null()).map(OpenKey)
+    }
+
     /// The string that a live key holds; reads, counts and expires as GET does, and costs less
     /// than calling it. A short string, or a number, is kept by the server as a plain one from
     /// then on (Redis `src/module.c`, `RM_StringDMA`), which takes as much memory, of a number 8
@@ -147,8 +157,7 @@ impl Ctx {
     pub(super) fn read_string(self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let name = self.string(key);
         let mode = raw::REDISMODULE_READ as c_int;
-        let key = call!(RedisModule_OpenKey(self.0, name.string, mode));
-        let Some(key) = key.filter(|key| !key.is_null()).map(OpenKey) else { return Ok(None) };
+        let Some(key) = self.open(&name) else { return Ok(None) };
         if call!(RedisModule_KeyType(key.0)) != Some(raw::REDISMODULE_KEYTYPE_STRING as c_int) {
             return Err(
                 "WRONGTYPE Operation against a key holding the wrong kind of value".to_owned()
@@ -202,7 +211,7 @@ pub(super) fn is_paused() -> bool {
 }
 
 /// An open key, closed when dropped.
-struct OpenKey(*mut raw::RedisModuleKey);
+pub(super) struct OpenKey(pub(super) *mut raw::RedisModuleKey);
 
 impl Drop for OpenKey {
     fn drop(&mut self) {

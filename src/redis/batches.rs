@@ -9,7 +9,7 @@ use super::api::{Ctx, call};
 use super::config;
 use super::guard::guarded;
 use super::keyspace::LiveKeyspace;
-use super::state::{enter, shared};
+use super::state::{enter_for_nobody, shared};
 use crate::commands::batches::run_due;
 use crate::commands::keyspace::Keyspace;
 use crate::commands::slices::More;
@@ -44,7 +44,7 @@ fn arm(ctx: Ctx, due_ms: u64, now_ms: u64) {
 
 extern "C" fn on_timer(ctx: *mut raw::RedisModuleCtx, _: *mut c_void) {
     let ctx = Ctx(ctx);
-    let more = guarded(More::Later, || enter(ctx, run_due));
+    let more = guarded(More::Later, || enter_for_nobody(ctx, run_due));
     ARMED_FOR_MS.store(0, Ordering::Relaxed);
     if more == More::Yes {
         guarded((), || start_if_needed(ctx));

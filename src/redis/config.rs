@@ -13,10 +13,10 @@ use super::guard::guarded;
 use super::state::{MainThread, shared};
 use super::walk;
 use crate::commands::keyspace::EventLimits;
+use crate::domain::batch::{BATCH_SIZE_MAX, BATCH_TIMEOUT_MAX_MS};
 use crate::domain::batches::BatchLimits;
 use crate::domain::budget::{STEPS_MAX_DEFAULT, StepsMax};
 use crate::domain::fence::Fence;
-use crate::domain::rule::{BATCH_SIZE_MAX, BATCH_TIMEOUT_MAX_MS};
 
 /// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
 pub(super) static WARM_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
@@ -37,6 +37,12 @@ pub(super) static SYNC_MAX_KEYS: AtomicI64 = AtomicI64::new(1_000_000);
 /// Milliseconds that a fill token lives: longer than a value takes to compute, short enough that
 /// after a reader that died the next one may fill.
 pub(super) static TOKEN_TTL_MS: AtomicI64 = AtomicI64::new(10_000);
+
+/// Microseconds of one slice of taking the entries of sources.
+pub(super) static SOURCE_SLICE_US: AtomicI64 = AtomicI64::new(1000);
+
+/// Entries that the dead stream of a source keeps, about; the oldest go first.
+pub(super) static DEAD_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
 
 /// Different events that a rule collects, where it does not say.
 static BATCH_SIZE: AtomicI64 = AtomicI64::new(10);
@@ -99,7 +105,9 @@ impl Number {
     }
 }
 
-static NUMBERS: [Number; 13] = [
+static NUMBERS: [Number; 15] = [
+    Number::new(c"source-slice-us", &SOURCE_SLICE_US, 50, 1_000_000),
+    Number::new(c"dead-maxlen", &DEAD_MAXLEN, 1, 10_000_000),
     Number::new(c"batch-size", &BATCH_SIZE, 1, BATCH_SIZE_MAX.cast_signed()),
     Number::new(c"batch-timeout", &BATCH_TIMEOUT_MS, 1, BATCH_TIMEOUT_MAX_MS.cast_signed()),
     Number::new(c"dedupe-window", &DEDUPE_WINDOW_MS, 0, 7 * 86_400_000),

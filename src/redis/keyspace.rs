@@ -15,9 +15,12 @@ use super::deletes;
 use super::guard::guarded;
 use super::notifications;
 use super::slices;
+use super::sources;
+use super::streams;
 use super::waiters;
 use crate::commands::keyspace::{Denied, EventLimits, Keyspace, WarmEntry};
 use crate::domain::name::{Db, NameList};
+use crate::domain::source::{Entry, EntryId};
 use crate::domain::waiting::Waiter;
 
 /// The stream of keys to compute again.
@@ -33,13 +36,20 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// See the module.
 pub(super) struct LiveKeyspace {
     ctx: Ctx,
+    /// Whether the module acts of its own accord.
+    for_nobody: bool,
     /// Names that were checked and wait for their deletion, as the server wants them.
     checked: Vec<Str>,
 }
 
 impl LiveKeyspace {
     pub(super) fn new(ctx: Ctx) -> Self {
-        Self { ctx, checked: vec![] }
+        Self { ctx, for_nobody: false, checked: vec![] }
+    }
+
+    /// For what the module does of its own accord: nobody's permissions count.
+    pub(super) fn for_nobody(ctx: Ctx) -> Self {
+        Self { for_nobody: true, ..Self::new(ctx) }
     }
 
     /// Whether a user stands behind the command. Without one (another module's timer, the
@@ -47,6 +57,9 @@ impl LiveKeyspace {
     /// with `C` looks for the user first and says ENOTSUP when there is none, and ENOENT for
     /// a command that no server has; nothing runs and nothing is logged either way.
     fn has_user(&self) -> bool {
+        if self.for_nobody {
+            return false;
+        }
         errno::set(0);
         let reply =
             call!(RedisModule_Call(self.ctx.0, c"inval.probe-for-a-user".as_ptr(), c"C".as_ptr()));
@@ -151,7 +164,7 @@ impl Keyspace for LiveKeyspace {
     }
 
     fn first_denied(&mut self, names: &NameList) -> Option<Denied> {
-        if names.is_empty() || self.is_obeying() || !self.has_user() {
+        if names.is_empty() || self.for_nobody || self.is_obeying() || !self.has_user() {
             return None;
         }
         let name = call!(RedisModule_GetCurrentUserName(self.ctx.0)).filter(|name| !name.is_null());
@@ -232,6 +245,40 @@ impl Keyspace for LiveKeyspace {
 
     fn warm_max(&self) -> u64 {
         config::WARM_MAXLEN.load(Ordering::Relaxed).unsigned_abs()
+    }
+
+    fn read_entries(
+        &mut self,
+        stream: &[u8],
+        after: EntryId,
+        most: usize,
+    ) -> Result<Vec<Entry>, String> {
+        streams::read(self.ctx, stream, after, most)
+    }
+
+    fn count_entries(
+        &mut self,
+        stream: &[u8],
+        after: EntryId,
+        most: u64,
+    ) -> Result<(u64, u64), String> {
+        streams::count(self.ctx, stream, after, most)
+    }
+
+    fn last_entry(&mut self, stream: &[u8]) -> Result<Option<EntryId>, String> {
+        streams::last_id(self.ctx, stream)
+    }
+
+    fn bury(&mut self, stream: &[u8], fields: &[(&[u8], &[u8])]) -> Result<(), String> {
+        let max = config::DEAD_MAXLEN.load(Ordering::Relaxed).to_string();
+        let head = [stream, b"MAXLEN", b"~", max.as_bytes(), b"*"];
+        let fields = fields.iter().flat_map(|(name, value)| [*name, *value]);
+        let words: Vec<Str> = head.into_iter().chain(fields).map(|w| self.ctx.string(w)).collect();
+        self.ctx.call(c"XADD", c"!", &words).map(|_| ())
+    }
+
+    fn begin_sources(&mut self) {
+        sources::begin(self.ctx);
     }
 
     fn publish(&mut self, channel: &[u8], message: &[u8]) {

@@ -12,6 +12,7 @@ use super::copies;
 use super::deletes;
 use super::guard::guarded;
 use super::slices;
+use super::sources;
 use super::state::shared;
 use super::waiters;
 use super::walk;
@@ -192,6 +193,7 @@ extern "C" fn on_cron(
         slices::start_if_needed(Ctx(ctx));
         batches::start_if_needed(Ctx(ctx));
         batches::settle(Ctx(ctx));
+        sources::start_if_needed(Ctx(ctx));
         build::start_if_needed(Ctx(ctx));
     });
 }

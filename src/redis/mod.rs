@@ -22,7 +22,9 @@ mod notifications;
 mod persistence;
 mod rule_files;
 mod slices;
+mod sources;
 mod state;
+mod streams;
 mod waiters;
 mod walk;
 

@@ -9,7 +9,7 @@ use super::api::{Ctx, call};
 use super::config;
 use super::guard::guarded;
 use super::keyspace::LiveKeyspace;
-use super::state::{enter, shared};
+use super::state::{enter_for_nobody, shared};
 use crate::commands::keyspace::Keyspace;
 use crate::commands::slices::{More, run};
 use crate::server::Shared;
@@ -40,7 +40,7 @@ extern "C" fn on_timer(ctx: *mut raw::RedisModuleCtx, _: *mut c_void) {
     let ctx = Ctx(ctx);
     let more = guarded(More::Later, || {
         let micros = config::ASYNC_SLICE_US.load(Ordering::Relaxed).unsigned_abs();
-        enter(ctx, |server| run(server, micros))
+        enter_for_nobody(ctx, |server| run(server, micros))
     });
     ARMED.store(false, Ordering::Relaxed);
     if more == More::Yes {

@@ -32,6 +32,13 @@ pub(super) fn shared<R>(witness: &impl RedisLockIndicator, body: impl FnOnce(&Sh
     body(&SHARED.lock(witness))
 }
 
+/// The state and the server, for what the module does of its own accord: nobody's permissions
+/// count.
+pub(super) fn enter_for_nobody<R>(ctx: Ctx, body: impl FnOnce(&mut Server) -> R) -> R {
+    let mut redis = LiveKeyspace::for_nobody(ctx);
+    shared(&ctx, |shared| body(&mut Server::new(shared, &mut redis)))
+}
+
 /// The state and the server, for commands.
 pub(super) fn enter<R>(ctx: Ctx, body: impl FnOnce(&mut Server) -> R) -> R {
     let mut redis = LiveKeyspace::new(ctx);

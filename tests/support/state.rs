@@ -1,6 +1,8 @@
 //! All that the module knows, as it answers, to compare servers and restarts.
 
-use super::{Client, Server, eventually, text};
+use redis::Value;
+
+use super::{Client, Server, eventually, field, text};
 
 /// The databases that are looked at; tests use no other.
 const DATABASES: [u32; 2] = [0, 3];
@@ -10,6 +12,16 @@ pub fn state(client: &mut Client) -> Vec<String> {
     let mut lines = vec![text(&client.run("INVAL.RULE DUMP"))];
     lines.push(text(&client.run("INVAL.CLASS DUMP")));
     lines.push(format!("{:?}", client.run("INVAL.RULE LIST")));
+    lines.push(format!("{:?}", client.run("INVAL.STATS queues")));
+    let sources = match client.run("INVAL.SOURCE LIST") {
+        Value::Array(sources) => sources,
+        other => panic!("{other:?}"),
+    };
+    for source in &sources {
+        let fields = ["name", "stream", "db", "format", "map", "position", "entries", "dead"];
+        let shown = fields.map(|name| format!("{:?}", field(source, name)));
+        lines.push(shown.join(" "));
+    }
     for db in DATABASES {
         client.run(&format!("SELECT {db}"));
         for key in client.keys() {
@@ -34,6 +46,16 @@ pub fn fill(client: &mut Client) {
     client.run("INVAL.CLASS SET a MATCH a:* b TTL 300 JITTER 10 GRACE 60000 EARLY 1.5 DESC all");
     client.run("INVAL.CLASS SET gone MATCH gone");
     client.run("INVAL.CLASS DEL gone");
+    client.run("INVAL.RULE ADD late ON collected KEYS 1 c:{id} WARM SOFT 5 BATCHED");
+    client.run("INVAL.RULE ADD emits ON first EMIT 1 second DOMAIN shop");
+    client.run("INVAL.SOURCE ADD s STREAM events FORMAT json");
+    client.run("XADD events * event nothing id taken");
+    eventually("the entry was taken", || {
+        format!("{:?}", client.run("INVAL.SOURCE LIST")).contains("entries\"), Int(1)")
+    });
+    client.run("CONFIG SET inval.batch-timeout 3600000");
+    client.run("INVAL.EVENT collected '{\"id\":1}' ID once");
+    client.run("INVAL.EVENT collected '{\"id\":2}' SEQ 7 BY c:2");
     client.set_all(&["a:1", "a:2", "plain"]);
     client.run("HSET h f v");
     client.run("TAG.SET a:1 t u");

@@ -8,6 +8,7 @@ pub mod peers;
 pub mod purge;
 pub mod reads_and_writes;
 pub mod snapshot;
+pub mod sources;
 
 use crate::chart::Chart;
 use crate::process::{Cost, Server};
@@ -60,6 +61,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "fetch", run: |scale| reads_and_writes::fetch(scale).into() },
     Group { name: "set-over", run: |scale| reads_and_writes::overwrite(scale).into() },
     Group { name: "set-new", run: |scale| reads_and_writes::create(scale).into() },
+    Group { name: "sources", run: |scale| sources::sources(scale).into() },
     Group { name: "instructions", run: |scale| instructions::commands(scale).into() },
     Group { name: "tag-set", run: |scale| reads_and_writes::tag(scale).into() },
     Group { name: "memory", run: |scale| memory::memory(scale).into() },

@@ -222,6 +222,17 @@ impl fmt::Display for Error {
                     cut(rule)
                 )
             }
+            Self::SourceExists { source } => {
+                write!(f, "source '{}' exists; INVAL.SOURCE DEL it first", cut(source))
+            }
+            Self::BadEntryId { found } => write!(
+                f,
+                "'{}' is not an id of a stream's entry; write milliseconds-number, 0 for all entries, or $ for those to come",
+                Shown(found)
+            ),
+            Self::NoSuchMapping { mapping } => {
+                write!(f, "no mapping '{}'; INVAL.MAP LIST shows those there are", cut(mapping))
+            }
             Self::NoSuchDomain { domain } => {
                 write!(
                     f,
