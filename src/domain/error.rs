@@ -47,6 +47,8 @@ pub enum Error {
     RegexSyntax { regex: String, why: String },
     /// A regex that compiles to too much.
     RegexTooLarge { regex: String, limit: usize },
+    /// A regex with another number of groups than one.
+    NotOneGroup { regex: String, count: usize },
     /// A placeholder that is not closed.
     UnclosedPlaceholder { template: String, at: usize },
     /// A `}` without its `{`.

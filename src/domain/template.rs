@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::error::{Error, Result};
 use super::glob::{self, Glob};
+use super::path::Path;
 use super::pattern;
-use super::payload::{Path, Payload, kind_of};
+use super::payload::{Payload, kind_of};
 
 /// What the rendered text will be read as; decides how values are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

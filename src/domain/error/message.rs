@@ -88,6 +88,11 @@ impl fmt::Display for Error {
                 "regex '{}' is larger than {limit} bytes when compiled; use smaller repetitions",
                 Shown(regex.as_bytes())
             ),
+            Self::NotOneGroup { regex, count } => write!(
+                f,
+                "regex '{}' has {count} groups; put one pair of parentheses around what is wanted, (?:..) around the rest",
+                cut(regex)
+            ),
             Self::UnclosedPlaceholder { template, at } => write!(
                 f,
                 "unclosed '{{' at byte {at} of '{}'; close the placeholder with '}}', or write '{{{{' for a literal brace",
