@@ -38,7 +38,7 @@ const CONDITION_MAX_DEPTH: usize = 64;
 
 /// Most memory, in bytes, of all regexes of a condition when compiled. Ordinary ones take a few
 /// thousand each.
-const CONDITION_MAX_COMPILED_BYTES: usize = 1 << 20;
+const CONDITION_MAX_COMPILED_BYTES: usize = 2 << 20;
 
 /// A parsed condition.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,11 +9,7 @@ use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
 use super::error::{Error, Result};
-use super::regex::{REGEX_MAX_BYTES, compile, last_line};
-
-/// Largest compiled expression, in bytes: a condition reads texts of any length, and the larger
-/// it is the longer a byte takes. One `\w` takes 30 thousand.
-pub const TEXT_REGEX_MAX_COMPILED_BYTES: usize = 256 << 10;
+use super::regex::{REGEX_MAX_BYTES, REGEX_MAX_COMPILED_BYTES, compile, last_line};
 
 /// A compiled expression. A clone shares it.
 #[derive(Clone, Debug)]
@@ -50,7 +46,7 @@ impl TextRegex {
     }
 
     fn compile(source: &str, hir: &Hir, captures: WhichCaptures) -> Result<Self> {
-        let engine = compile(source, hir, captures, TEXT_REGEX_MAX_COMPILED_BYTES)?;
+        let engine = compile(source, hir, captures, REGEX_MAX_COMPILED_BYTES)?;
         Ok(Self { source: source.to_owned(), engine })
     }
 
@@ -118,9 +114,11 @@ mod tests {
         assert!(told("(a)(b)").starts_with("regex '(a)(b)' has 2 groups"));
         assert!(told("(a").starts_with("regex '(a': unclosed group"));
         assert!(told(&"a".repeat(1025)).starts_with("pattern of 1025 bytes"));
-        let large = TextRegex::parse(r"\w{30}").unwrap_err().to_string();
-        assert!(large.ends_with("larger than 262144 bytes when compiled; use smaller repetitions"));
-        assert!(TextRegex::parse(r"\w+:\w+").unwrap().memory() < TEXT_REGEX_MAX_COMPILED_BYTES);
+        let large = TextRegex::parse(r"\w{50}").unwrap_err().to_string();
+        assert!(
+            large.ends_with("larger than 1048576 bytes when compiled; use smaller repetitions")
+        );
+        assert!(TextRegex::parse(r"\w+:\w+").unwrap().memory() < REGEX_MAX_COMPILED_BYTES / 4);
     }
 
     proptest! {

@@ -154,9 +154,9 @@ fn regexes_are_checked_when_read() {
     let told = |source: &str| Condition::parse(source).unwrap_err().to_string();
     assert!(told("a matches '('").starts_with("regex '(': unclosed group"));
     assert!(told("a matches 5").ends_with("expected a regex in quotes, found '5', at byte 10"));
-    let large = vec![r"a matches '\w{8}'"; 150].join(" or ");
+    let large = vec![r"a matches '\w{4}'"; 150].join(" or ");
     assert!(
-        told(&large).ends_with("larger than 1048576 bytes when compiled; use smaller repetitions")
+        told(&large).ends_with("larger than 2097152 bytes when compiled; use smaller repetitions")
     );
     let one = Condition::parse("a matches 'b+'").unwrap().compiled_bytes();
     assert!((100..20_000).contains(&one), "{one}");
