@@ -60,7 +60,7 @@ pub enum Error {
     /// A placeholder whose value is no name.
     FieldNotScalar { template: String, field: String, found: &'static str },
 
-    // Rules and classes.
+    // Rules, classes and mappings.
     /// A document beyond its limit.
     DocumentTooLarge { kind: Kind, bytes: usize, limit: usize },
     /// A document that holds no definitions.
@@ -101,6 +101,26 @@ pub enum Error {
     GraceWithoutEnd { key: Vec<u8> },
     /// Classes whose documents are too long together.
     ClassesTooLarge { limit: usize },
+    /// A mapping without events.
+    NoEvents,
+    /// Text of a mapping that is no path.
+    BadPath { found: String },
+    /// The entry of a mapping for a field of its events.
+    BadMappedField { field: String, why: String },
+    /// Mappings that are too large together.
+    MappingsTooLarge { what: &'static str, limit: usize },
+    /// A mapping that is not there.
+    NoSuchMapping { mapping: String },
+    /// An item that is no payload, and no fields that make one.
+    ItemNotObject { found: &'static str },
+    /// A mapping that looks too often.
+    TooManyLooks { limit: u64 },
+    /// Events that are too large together.
+    EventsTooLarge { limit: usize },
+    /// Something in the event at a position of a mapping.
+    InMappedEvent { at: usize, error: Box<Error> },
+    /// Something in a mapping.
+    InMapping { mapping: String, error: Box<Error> },
     /// Something in a class.
     InClass { class: String, error: Box<Error> },
     /// Something in a rule.
@@ -111,6 +131,12 @@ pub enum Error {
     Many { errors: Vec<Error> },
     /// Something in a fence.
     InFence { entry: String, error: Box<Error> },
+
+    // Entries of streams.
+    /// A format that is none.
+    NotAFormat { found: String },
+    /// An entry that is not in its format.
+    BadEntry { format: &'static str, why: String },
 
     // Commands.
     /// The arguments do not fit the command.

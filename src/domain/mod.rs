@@ -28,6 +28,7 @@ pub mod freshness;
 pub mod freshness_record;
 pub mod glob;
 pub mod health;
+pub mod incoming;
 pub mod index_memory;
 pub mod job_record;
 mod job_work;
@@ -35,6 +36,9 @@ pub mod jobs;
 mod key_names;
 pub mod key_table;
 pub mod lookup;
+pub mod mapping;
+pub mod mapping_document;
+pub mod mapping_table;
 mod members;
 pub mod membership;
 #[cfg(test)]

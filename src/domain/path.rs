@@ -111,6 +111,11 @@ impl Path {
         self.start == Start::Here && matches!(self.steps.as_slice(), [Step::Field(_)])
     }
 
+    /// Whether it leads further in from where it starts, and starts nowhere else than at the item.
+    pub fn leads_inward(&self) -> bool {
+        self.start == Start::Here && !self.steps.is_empty()
+    }
+
     /// The same path below the field `parent` of where it starts.
     pub fn below(&self, parent: &str) -> Self {
         let parent = match self.is_pointer() {
@@ -251,6 +256,11 @@ impl<'p, 'a> Place<'p, 'a> {
     /// What may be spent.
     pub fn looks(&self) -> &'p Looks {
         self.looks
+    }
+
+    /// Where paths start when they do not say otherwise.
+    pub fn item(&self) -> Option<&'a Value> {
+        self.levels.last().copied()
     }
 
     /// The first value at `path`; `None` when a step of it is not there.
