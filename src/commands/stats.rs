@@ -70,8 +70,8 @@ impl Stats {
             true => source::all(server),
             false => vec![],
         };
-        let rows = sources.into_iter().map(|(name, row)| (name.into_bytes(), row));
-        let sources = Reply::Map(rows.collect());
+        let sources = sources.into_iter().map(|(name, row)| (name.into_bytes(), row));
+        let sources = Reply::Map(sources.collect());
         Ok(server.state(|state| {
             let show = |section: &&str| {
                 let reply = match *section {

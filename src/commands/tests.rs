@@ -317,7 +317,7 @@ fn arguments_that_do_not_fit_are_refused() {
     let rows = [
         (
             "INVAL.EVENT e {} nonsense",
-            "ERR unexpected argument 'nonsense'; usage: INVAL.EVENT type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]",
+            "ERR unexpected argument 'nonsense'; usage: INVAL.EVENT <type [json] | RAW json [MAP mapping]> [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]",
         ),
         (
             "INVAL.EVENT e {\"a\":}",

@@ -3,14 +3,12 @@
 //! One class is an object with the fields of [`ClassDocument`]; a document is one class, an
 //! array of classes, or `{"classes": [...]}`. A file may have `"rules"` beside `"classes"`.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use super::class::{Class, EARLY_MAX, JITTER_MAX_PERCENT, SECOND_MS, TIME_MAX_MS};
 use super::class_table::GLOBS_MAX;
-use super::document::{self, Kind};
+use super::document::{self, Definitions, Kind};
 use super::error::{Error, Result};
 use super::glob::Glob;
 use super::rule::{Rule, check_name};
@@ -132,35 +130,18 @@ pub fn parse_one(text: &[u8], name: &str) -> Result<Class> {
     document.into_class()
 }
 
-/// Classes, and what was read from files if the document says so.
-type Classes = (Vec<Class>, Option<FileDigests>);
-
 /// Reads a document of any number of classes, which may say what was read from files: `"files"`
 /// beside `"classes"`.
 ///
 /// # Errors
 /// Everything that is wrong, one error per class.
-pub fn parse_with_files(text: &[u8]) -> std::result::Result<Classes, Vec<Error>> {
+pub fn parse_with_files(text: &[u8]) -> std::result::Result<Definitions<Class>, Vec<Error>> {
     let json = document::parse_json(Kind::Class, text).map_err(|error| vec![error])?;
     from_json(json)
 }
 
-fn from_json(json: Value) -> std::result::Result<Classes, Vec<Error>> {
-    let (list, files) = document::list(Kind::Class, json).map_err(|error| vec![error])?;
-    let mut names = HashSet::new();
-    let (mut good, mut bad) = (vec![], vec![]);
-    for (at, value) in list.into_iter().enumerate() {
-        match document::read(Kind::Class, value).and_then(ClassDocument::into_class) {
-            Ok(class) if !names.insert(class.name.clone()) => {
-                bad.push(Error::Duplicate { kind: Kind::Class, at, name: class.name });
-            }
-            Ok(class) => good.push(class),
-            Err(error) => {
-                bad.push(Error::AtIndex { kind: Kind::Class, at, error: Box::new(error) });
-            }
-        }
-    }
-    if bad.is_empty() { Ok((good, files)) } else { Err(bad) }
+fn from_json(json: Value) -> std::result::Result<Definitions<Class>, Vec<Error>> {
+    document::definitions(Kind::Class, json, ClassDocument::into_class, |class| &class.name)
 }
 
 /// Reads what a file holds: a document of rules, of classes, or `"rules"` beside `"classes"`.

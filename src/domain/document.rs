@@ -1,5 +1,7 @@
-//! What documents of rules and of classes have in common: JSON that holds one definition, an
+//! What documents of rules, classes and mappings have in common: JSON that holds one definition, an
 //! array of them, or an object with the array.
+
+use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -39,6 +41,8 @@ pub enum Kind {
     Rule,
     /// Classes.
     Class,
+    /// Mappings.
+    Mapping,
 }
 
 impl Kind {
@@ -47,6 +51,7 @@ impl Kind {
         match self {
             Self::Rule => "rule",
             Self::Class => "class",
+            Self::Mapping => "mapping",
         }
     }
 
@@ -55,6 +60,7 @@ impl Kind {
         match self {
             Self::Rule => "rules",
             Self::Class => "classes",
+            Self::Mapping => "mappings",
         }
     }
 
@@ -62,6 +68,7 @@ impl Kind {
         match self {
             Self::Rule => "rule document",
             Self::Class => "class document",
+            Self::Mapping => "mapping document",
         }
     }
 
@@ -70,6 +77,7 @@ impl Kind {
         match self {
             Self::Rule => r#"{"eventType":"e","cacheKeys":["k"]}"#,
             Self::Class => r#"{"name":"c","match":["k:*"],"ttl":300}"#,
+            Self::Mapping => r#"{"name":"m","events":[{"event":"e","fields":{"id":"user.id"}}]}"#,
         }
     }
 }
@@ -125,6 +133,34 @@ pub fn list(kind: Kind, document: Value) -> Result<(Vec<Value>, Option<FileDiges
         },
         other => Err(Error::DocumentNotMany { kind, found: kind_of(&other) }),
     }
+}
+
+/// Definitions, and what was read from files if the document says so.
+pub type Definitions<T> = (Vec<T>, Option<FileDigests>);
+
+/// All definitions of a document, each made by `build`.
+///
+/// # Errors
+/// Everything that is wrong, one error per definition.
+pub fn definitions<D: DeserializeOwned, T>(
+    kind: Kind,
+    json: Value,
+    mut build: impl FnMut(D) -> Result<T>,
+    name: impl Fn(&T) -> &String,
+) -> std::result::Result<Definitions<T>, Vec<Error>> {
+    let (list, files) = list(kind, json).map_err(|error| vec![error])?;
+    let mut names = HashSet::new();
+    let (mut good, mut bad) = (vec![], vec![]);
+    for (at, value) in list.into_iter().enumerate() {
+        match read(kind, value).and_then(&mut build) {
+            Ok(one) if !names.insert(name(&one).clone()) => {
+                bad.push(Error::Duplicate { kind, at, name: name(&one).clone() });
+            }
+            Ok(one) => good.push(one),
+            Err(error) => bad.push(Error::AtIndex { kind, at, error: Box::new(error) }),
+        }
+    }
+    if bad.is_empty() { Ok((good, files)) } else { Err(bad) }
 }
 
 /// The fields of one definition. The library would take an array, too, as the fields in their

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::error::{Error, Result};
-use super::payload::{Path, Payload};
+use super::path::Path;
+use super::payload::Payload;
 use super::rule::check_name;
 
 /// Most events that one rule emits: each is looked up while the server waits.
@@ -96,7 +97,7 @@ mod tests {
         assert_eq!((same.event.as_str(), same.payload(&of)), ("search", of.clone()));
         let own =
             read(r#"{"event":"category","fields":{"id":"product.category","no":"gone"}}"#).unwrap();
-        assert_eq!(own.payload(&of).to_string(), r#"{"id":7}"#);
+        assert_eq!(own.payload(&of).to_text(), r#"{"id":7}"#);
         for emit in [same, own] {
             assert_eq!(EmitDocument::of(&emit).read().unwrap(), emit);
         }

@@ -47,6 +47,8 @@ pub enum Error {
     RegexSyntax { regex: String, why: String },
     /// A regex that compiles to too much.
     RegexTooLarge { regex: String, limit: usize },
+    /// A regex with another number of groups than one.
+    NotOneGroup { regex: String, count: usize },
     /// A placeholder that is not closed.
     UnclosedPlaceholder { template: String, at: usize },
     /// A `}` without its `{`.
@@ -58,7 +60,7 @@ pub enum Error {
     /// A placeholder whose value is no name.
     FieldNotScalar { template: String, field: String, found: &'static str },
 
-    // Rules and classes.
+    // Rules, classes and mappings.
     /// A document beyond its limit.
     DocumentTooLarge { kind: Kind, bytes: usize, limit: usize },
     /// A document that holds no definitions.
@@ -97,8 +99,6 @@ pub enum Error {
     SourceExists { source: String },
     /// Text that is no id of an entry.
     BadEntryId { found: Vec<u8> },
-    /// No mapping of that name.
-    NoSuchMapping { mapping: String },
     /// No rule of that name.
     NoSuchRule { rule: String },
     /// No rule of that domain.
@@ -117,6 +117,26 @@ pub enum Error {
     GraceWithoutEnd { key: Vec<u8> },
     /// Classes whose documents are too long together.
     ClassesTooLarge { limit: usize },
+    /// A mapping without events.
+    NoEvents,
+    /// Text of a mapping that is no path.
+    BadPath { found: String },
+    /// The entry of a mapping for a field of its events.
+    BadMappedField { field: String, why: String },
+    /// Mappings that are too large together.
+    MappingsTooLarge { what: &'static str, limit: usize },
+    /// A mapping that is not there.
+    NoSuchMapping { mapping: String },
+    /// An item that is no payload, and no fields that make one.
+    ItemNotObject { found: &'static str },
+    /// A mapping that looks too often.
+    TooManyLooks { limit: u64 },
+    /// Events that are too large together.
+    EventsTooLarge { limit: usize },
+    /// Something in the event at a position of a mapping.
+    InMappedEvent { at: usize, error: Box<Error> },
+    /// Something in a mapping.
+    InMapping { mapping: String, error: Box<Error> },
     /// Something in a class.
     InClass { class: String, error: Box<Error> },
     /// Something in a rule.
@@ -129,6 +149,12 @@ pub enum Error {
     Many { errors: Vec<Error> },
     /// Something in a fence.
     InFence { entry: String, error: Box<Error> },
+
+    // Entries of streams.
+    /// A format that is none.
+    NotAFormat { found: String },
+    /// An entry that is not in its format.
+    BadEntry { format: &'static str, why: String },
 
     // Commands.
     /// The arguments do not fit the command.

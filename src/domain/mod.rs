@@ -32,6 +32,7 @@ pub mod freshness;
 pub mod freshness_record;
 pub mod glob;
 pub mod health;
+pub mod incoming;
 pub mod index_memory;
 pub mod job_record;
 mod job_work;
@@ -39,6 +40,9 @@ pub mod jobs;
 mod key_names;
 pub mod key_table;
 pub mod lookup;
+pub mod mapping;
+pub mod mapping_document;
+pub mod mapping_table;
 mod members;
 pub mod membership;
 #[cfg(test)]
@@ -51,6 +55,7 @@ pub mod once;
 pub mod outcome;
 mod paged;
 pub mod pass;
+pub mod path;
 pub mod pattern;
 pub mod payload;
 pub mod plan;
@@ -75,6 +80,7 @@ pub mod tag_cursor;
 mod tag_names;
 pub mod tag_store;
 pub mod template;
+pub mod text_regex;
 pub mod tokens;
 pub mod travel;
 mod varint;
@@ -93,6 +99,7 @@ use deletion::Deletion;
 use fence::Fence;
 use index_memory::IndexMemory;
 use jobs::Jobs;
+use mapping_table::MappingTable;
 use name::Db;
 use once::Once;
 use pass::{Drift, Pass};
@@ -150,6 +157,8 @@ pub struct State {
     loads_from_primary: bool,
     /// What is deleted in slices.
     pub jobs: Jobs,
+    /// What makes events of payloads, server-wide.
+    pub mappings: MappingTable,
     /// Streams whose entries are events.
     pub sources: SourceTable,
     /// Events that rules collect.

@@ -77,7 +77,8 @@ impl Regex {
         let matcher = match shape(&hir) {
             Some(shape) => Matcher::Shape(shape),
             None => {
-                let engine = compile(text, &hir)?;
+                let implicit = WhichCaptures::Implicit;
+                let engine = compile(text, &hir, implicit, REGEX_MAX_COMPILED_BYTES)?;
                 let start = common_start(&hir);
                 let anchored = hir.properties().look_set_prefix().contains(Look::Start);
                 let prefix = if anchored { start.clone().into() } else { Box::default() };
@@ -199,35 +200,39 @@ fn parse(text: &str) -> std::result::Result<Hir, Box<regex_syntax::Error>> {
         .map_err(Box::new)
 }
 
-fn compile(text: &str, hir: &Hir) -> Result<Engine> {
+pub(super) fn compile(
+    text: &str,
+    hir: &Hir,
+    captures: WhichCaptures,
+    limit: usize,
+) -> Result<Engine> {
     // Without tables made in advance: a regex with placeholders is compiled for each event, and
     // that is 3 to 6 times faster so; the lazy tables match as fast. And without a search for
     // literals from which the engine looks backwards: in regex-automata 0.4.18 that finds
-    // matches that are none. Where in the name a match stands is never asked.
+    // matches that are none.
     let config = meta::Config::new()
         .utf8_empty(false)
-        .which_captures(WhichCaptures::Implicit)
-        .nfa_size_limit(Some(REGEX_MAX_COMPILED_BYTES))
+        .which_captures(captures)
+        .nfa_size_limit(Some(limit))
         .hybrid_cache_capacity(ENGINE_CACHE_BYTES)
         .auto_prefilter(false)
         .dfa(false)
         .onepass(false);
-    let too_large =
-        || Error::RegexTooLarge { regex: text.to_owned(), limit: REGEX_MAX_COMPILED_BYTES };
+    let too_large = || Error::RegexTooLarge { regex: text.to_owned(), limit };
     let built = meta::Builder::new().configure(config).build_from_hir(hir);
     let engine = built.map_err(|error| match error.size_limit() {
         Some(_) => too_large(),
         None => Error::RegexSyntax { regex: text.to_owned(), why: error.to_string() },
     })?;
     // The limit above is for one direction; the engine may want both.
-    match engine.memory_usage() > REGEX_MAX_COMPILED_BYTES {
+    match engine.memory_usage() > limit {
         true => Err(too_large()),
         false => Ok(engine),
     }
 }
 
 /// The last line of a regex error is the sentence; the lines before draw an arrow.
-fn last_line(text: &str) -> String {
+pub(super) fn last_line(text: &str) -> String {
     let line = text.lines().last().unwrap_or_default();
     line.trim_start_matches("error: ").to_owned()
 }

@@ -40,12 +40,12 @@ impl Event<'_> {
 
     /// The payload as JSON.
     fn to_text(&self) -> Vec<u8> {
-        self.text.map_or_else(|| self.payload.to_string().into_bytes(), <[u8]>::to_vec)
+        self.text.map_or_else(|| self.payload.to_text().into_bytes(), <[u8]>::to_vec)
     }
 
     /// What is the same for equal events alone.
     fn identity(&self) -> String {
-        format!("{}\0{}", self.name, self.payload)
+        format!("{}\0{}", self.name, self.payload.to_text())
     }
 }
 

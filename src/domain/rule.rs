@@ -50,7 +50,8 @@ pub struct Rule {
 impl Rule {
     /// What the patterns take when compiled, in bytes.
     pub fn compiled_bytes(&self) -> usize {
-        self.targets.iter().map(Target::compiled_bytes).sum()
+        let when = self.when.as_ref().map_or(0, Condition::compiled_bytes);
+        self.targets.iter().map(Target::compiled_bytes).sum::<usize>() + when
     }
 
     /// Whether the rule takes this event.

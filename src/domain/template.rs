@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::error::{Error, Result};
 use super::glob::{self, Glob};
+use super::path::Path;
 use super::pattern;
-use super::payload::{Path, Payload, kind_of};
+use super::payload::{Payload, kind_of};
 
 /// What the rendered text will be read as; decides how values are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,24 @@ impl Template {
     /// # Errors
     /// An unclosed `{`, a lone `}`, or a placeholder that is not a path.
     pub fn parse(source: &str, syntax: Syntax) -> Result<Self> {
+        Self::read(source, syntax, |text| {
+            let starts_well =
+                |first: char| first.is_alphabetic() || matches!(first, '_' | '$' | '@');
+            Path::parse(text).filter(|_| text.starts_with(starts_well))
+        })
+    }
+
+    /// Reads a name whose placeholders are paths from an item of a payload.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn parse_from_item(source: &str) -> Result<Self> {
+        Self::read(source, Syntax::Name, |text| {
+            Path::parse_from_item(text).filter(|path| !path.is_many())
+        })
+    }
+
+    fn read(source: &str, syntax: Syntax, paths: fn(&str) -> Option<Path>) -> Result<Self> {
         let mut parts = vec![];
         let mut text = String::new();
         let mut rest = source;
@@ -60,7 +79,7 @@ impl Template {
                     if !text.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut text)));
                     }
-                    parts.push(placeholder(source, body)?);
+                    parts.push(placeholder(source, body, paths)?);
                     rest = tail.get(body.len() + 1..).unwrap_or("");
                     continue;
                 }
@@ -107,8 +126,19 @@ impl Template {
     /// A placeholder without default whose value is absent or null, or whose value is an
     /// object or an array.
     pub fn render(&self, payload: &Payload) -> Result<Vec<u8>> {
+        self.render_with(|path| payload.get(path))
+    }
+
+    /// The same with values from anywhere.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn render_with<'a>(
+        &self,
+        value_at: impl Fn(&Path) -> Option<&'a Value>,
+    ) -> Result<Vec<u8>> {
         self.fill(|path, default| {
-            let value = payload.get(path).filter(|value| !value.is_null());
+            let value = value_at(path).filter(|value| !value.is_null());
             match (value, default) {
                 (Some(Value::String(text)), _) => Ok(text.clone()),
                 (Some(value @ (Value::Number(_) | Value::Bool(_))), _) => Ok(value.to_string()),
@@ -178,16 +208,14 @@ fn unclosed(source: &str, rest: &str) -> Error {
     Error::UnclosedPlaceholder { template: source.to_owned(), at: source.len() - rest.len() }
 }
 
-fn placeholder(source: &str, body: &str) -> Result<Part> {
+fn placeholder(source: &str, body: &str, paths: fn(&str) -> Option<Path>) -> Result<Part> {
     let (path, default) = match body.split_once('|') {
         Some((path, default)) => (path, Some(default.to_owned())),
         None => (body, None),
     };
-    let starts_well =
-        path.starts_with(|first: char| first.is_alphabetic() || matches!(first, '_' | '$' | '@'));
-    match Path::parse(path) {
-        Some(path) if starts_well => Ok(Part::Field { path, default }),
-        _ => Err(Error::BadPlaceholder { template: source.to_owned(), body: body.to_owned() }),
+    match paths(path) {
+        Some(path) => Ok(Part::Field { path, default }),
+        None => Err(Error::BadPlaceholder { template: source.to_owned(), body: body.to_owned() }),
     }
 }
 

@@ -9,10 +9,14 @@ use crate::domain::source::{Entry, EntryId};
 
 const OK: Option<c_int> = Some(raw::Status::Ok as c_int);
 
-/// An open stream with its iterator.
+/// An open stream with its iterator. It goes on from the end of an entry alone: asked for the next
+/// one before all fields of this one are read, the server ends itself (Redis `src/t_stream.c`,
+/// `streamIteratorGetID`).
 struct Reader {
     key: OpenKey,
     ctx: Ctx,
+    /// Fields of this entry that are not read yet.
+    left: c_long,
 }
 
 impl Reader {
@@ -28,19 +32,26 @@ impl Reader {
         let end = std::ptr::null_mut();
         let started = call!(RedisModule_StreamIteratorStart(key.0, flags, &raw mut start, end));
         // Refused after the last id that there may be.
-        Ok((started == OK).then_some(Self { key, ctx }))
+        Ok((started == OK).then_some(Self { key, ctx, left: 0 }))
     }
 
-    /// The id of the next entry and the number of its fields.
-    fn next(&mut self) -> Option<(EntryId, c_long)> {
+    /// The id of the next entry.
+    fn next(&mut self) -> Option<EntryId> {
+        while self.field().is_some() {}
         let mut id = raw::RedisModuleStreamID { ms: 0, seq: 0 };
         let mut fields = 0;
         let found =
             call!(RedisModule_StreamIteratorNextID(self.key.0, &raw mut id, &raw mut fields));
-        (found == OK).then_some((EntryId { ms: id.ms, seq: id.seq }, fields))
+        self.left = if found == OK { fields } else { 0 };
+        (found == OK).then_some(EntryId { ms: id.ms, seq: id.seq })
     }
 
+    /// The next field of the entry and its value.
     fn field(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+        if self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
         let (mut name, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
         let found =
             call!(RedisModule_StreamIteratorNextField(self.key.0, &raw mut name, &raw mut value));
@@ -69,9 +80,9 @@ pub(super) fn read(
     let Some(mut reader) = Reader::open(ctx, stream, after)? else { return Ok(entries) };
     while entries.len() < most
         && size < READ_MAX_BYTES
-        && let Some((id, count)) = reader.next()
+        && let Some(id) = reader.next()
     {
-        let fields: Vec<_> = (0..count).map_while(|_| reader.field()).collect();
+        let fields: Vec<_> = std::iter::from_fn(|| reader.field()).collect();
         size += fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         entries.push(Entry { id, fields });
     }
@@ -93,7 +104,7 @@ pub(super) fn count(
     most: u64,
 ) -> Result<(u64, u64), String> {
     let Some(mut reader) = Reader::open(ctx, stream, after)? else { return Ok((0, 0)) };
-    let Some((first, _)) = reader.next() else { return Ok((0, 0)) };
+    let Some(first) = reader.next() else { return Ok((0, 0)) };
     let mut entries = 1;
     while entries < most && reader.next().is_some() {
         entries += 1;

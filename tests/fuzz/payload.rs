@@ -1,6 +1,7 @@
 //! Payloads and the paths into them.
 
-use inval::domain::payload::{Path, Payload};
+use inval::domain::path::Path;
+use inval::domain::payload::Payload;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -88,6 +88,11 @@ impl fmt::Display for Error {
                 "regex '{}' is larger than {limit} bytes when compiled; use smaller repetitions",
                 Shown(regex.as_bytes())
             ),
+            Self::NotOneGroup { regex, count } => write!(
+                f,
+                "regex '{}' has {count} groups; put one pair of parentheses around what is wanted, (?:..) around the rest",
+                cut(regex)
+            ),
             Self::UnclosedPlaceholder { template, at } => write!(
                 f,
                 "unclosed '{{' at byte {at} of '{}'; close the placeholder with '}}', or write '{{{{' for a literal brace",
@@ -270,6 +275,31 @@ impl fmt::Display for Error {
                 f,
                 "the classes are larger than {limit} bytes as JSON; use fewer globs, or shorter descriptions"
             ),
+            Self::NoEvents => write!(f, "no events; give at least one in \"events\""),
+            Self::BadPath { found } => write!(
+                f,
+                "'{}' is not a path; write for example user.id, tags[0], items[*].sku or /user/id",
+                cut(found)
+            ),
+            Self::BadMappedField { field, why } => write!(f, "field '{}': {why}", cut(field)),
+            Self::MappingsTooLarge { what, limit } => write!(
+                f,
+                "the mappings are larger than {limit} bytes {what}; use fewer, or shorter ones"
+            ),
+            Self::ItemNotObject { found } => write!(
+                f,
+                "the item is {found}, not a JSON object; give \"fields\", such as {{\"value\":\".\"}}"
+            ),
+            Self::TooManyLooks { limit } => write!(
+                f,
+                "more than {limit} values of the payload looked at; use fewer [*], or send less at once"
+            ),
+            Self::EventsTooLarge { limit } => write!(
+                f,
+                "the events of one payload are larger than {limit} bytes; copy only the fields that rules use"
+            ),
+            Self::InMappedEvent { at, error } => write!(f, "events[{at}]: {error}"),
+            Self::InMapping { mapping, error } => write!(f, "mapping '{}': {error}", cut(mapping)),
             Self::InClass { class, error } => write!(f, "class '{}': {error}", cut(class)),
             Self::AtIndex { kind, at, error } => write!(f, "{}[{at}]: {error}", kind.many()),
             Self::Many { errors } => {
@@ -279,6 +309,13 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Self::InFence { entry, error } => write!(f, "inval.fence entry '{entry}': {error}"),
+
+            Self::NotAFormat { found } => write!(
+                f,
+                "format '{}' is not one of json, cloudevents, debezium, debezium-extended",
+                cut(found)
+            ),
+            Self::BadEntry { format, why } => write!(f, "bad {format} entry: {why}"),
 
             Self::Usage { found, syntax } => write!(f, "{found}; usage: {syntax}"),
             Self::NotANumber { what, found } => {

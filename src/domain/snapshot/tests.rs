@@ -230,13 +230,13 @@ fn more_classes_than_a_document_holds_are_written_and_read() {
 
 #[test]
 fn a_newer_version_is_refused_by_name() {
-    let mut header = b"HINVAL\x04".to_vec();
+    let mut header = b"HINVAL\x05".to_vec();
     let sum = crc32fast::hash(&header);
     header.extend_from_slice(&sum.to_le_bytes());
     let error = Decoder::default().feed(&header).unwrap_err();
     assert_eq!(
         error,
-        "the snapshot has format version 4, this module reads 3; load a newer module"
+        "the snapshot has format version 5, this module reads 4; load a newer module"
     );
 }
 
