@@ -3,17 +3,17 @@
 use std::ops::Range;
 
 use super::args::Args;
-use super::keyspace::WarmEntry;
 use super::reply::Reply;
 use super::slices;
 use super::soft;
+use super::warm::{self, Cold};
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
 use crate::domain::name::NameList;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{self, Plan};
-use crate::domain::request::{Origin, Request};
+use crate::domain::request::Request;
 use crate::domain::rule::Resolved;
 use crate::domain::scan::Scan;
 use crate::server::Server;
@@ -192,13 +192,14 @@ pub(super) fn act(
     outcome: &mut Outcome,
     payload: &[u8],
 ) -> std::result::Result<(), String> {
-    let (mut start, deletes) = (0, plan.deletes());
+    let (mut start, deletes, mut cold) = (0, plan.deletes(), Cold::default());
     while start < deletes {
         let batch = start..deletes.min(start + UNLINK_BATCH);
         start = batch.end;
         server.state(|state| {
             state.begin_deletion(plan.db, &plan.names, &plan.ids, batch.clone());
         });
+        cold.look(server, plan, batch.clone());
         let deleted = server.redis().unlink(&plan.names, batch.clone());
         let expired = server.state(|state| state.end_deletion());
         let absent = match deleted? == batch.len() as u64 {
@@ -213,8 +214,9 @@ pub(super) fn act(
             }
         }
     }
+    cold.look(server, plan, deletes..plan.names.len());
     soft::mark(server, plan, outcome)?;
-    warm(server, plan, outcome, payload);
+    warm::queue(server, plan, outcome, payload, &cold);
     Ok(())
 }
 
@@ -245,31 +247,6 @@ fn absent_of(
     absent
 }
 
-/// Queues the deleted keys of warming rules; after all deletions, so that no worker is early.
-fn warm(server: &mut Server, plan: &Plan, outcome: &mut Outcome, payload: &[u8]) {
-    let Origin::Event(event) = &plan.origin else { return };
-    if server.redis().warm_max() == 0 {
-        return;
-    }
-    for (at, wanted) in plan.warm_for.iter().enumerate() {
-        let rule = wanted.and_then(|rule| plan.rules.get(rule as usize));
-        let (Some(rule), Some(key), true) = (rule, plan.names.get(at), outcome.is_gone(at)) else {
-            continue;
-        };
-        let entry = WarmEntry {
-            key,
-            rule: rule.name.as_deref().unwrap_or_default(),
-            event,
-            priority: rule.priority.as_str(),
-            payload,
-        };
-        match server.redis().warm(&entry) {
-            Ok(()) => outcome.count(plan, at, |count| count.warmed += 1),
-            Err(_) => outcome.warm_failed += 1,
-        }
-    }
-}
-
 fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
     let rules = plan.rules.iter().filter(|rule| rule.name.is_some()).count();
     let total = &outcome.total;
@@ -289,8 +266,8 @@ fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
     if outcome.left_by_limit > 0 {
         reply = reply.with("left_by_limit", Reply::count(outcome.left_by_limit));
     }
-    if outcome.warm_failed > 0 {
-        reply = reply.with("warm_failed", Reply::count(outcome.warm_failed));
+    if outcome.warm_refused > 0 {
+        reply = reply.with("warm_refused", Reply::count(outcome.warm_refused));
     }
     if let Some(warning) = outcome.index_warning {
         reply = reply.with("warning", Reply::text(warning));

@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::reply::Reply;
 use super::soft;
+use super::warm;
 use crate::domain::error::{Error, Result};
 use crate::domain::rule::{Rule, check_name};
 use crate::domain::rule_document::{RuleDocument, parse_one, parse_with_files, to_json};
@@ -32,7 +33,8 @@ impl SetRule {
     }
 
     /// Reads `ADD name ON event [KEYS n key ..] [PATTERNS n regex ..] [TAGS n tag ..]
-    /// [WHEN condition] [PRIORITY high|medium|low] [WARM] [SOFT milliseconds] [DESC text]`.
+    /// [WHEN condition] [PRIORITY high|medium|low] [WARM [DELAY milliseconds]
+    /// [HOT]] [SOFT milliseconds] [DESC text]`.
     ///
     /// # Errors
     /// A bad rule, or arguments that do not fit.
@@ -59,7 +61,7 @@ impl SetRule {
             } else if args.keyword("PRIORITY") {
                 document.priority = args.text("priority")?.to_owned();
             } else if args.keyword("WARM") {
-                document.warm_cache = true;
+                warm::parse_terms(args, &mut document)?;
             } else if args.keyword("SOFT") {
                 document.soft = soft::parse(args)?;
             } else if args.keyword("DESC") {
@@ -131,6 +133,8 @@ impl<'a> GetRule<'a> {
             ("when", Reply::bulk(document.when)),
             ("priority", Reply::bulk(document.priority)),
             ("warmCache", Reply::flag(document.warm_cache)),
+            ("warmDelay", document.warm_delay.map_or(Reply::Null, Reply::count)),
+            ("warmHot", Reply::flag(document.warm_hot)),
             ("soft", Reply::count(document.soft)),
             ("description", Reply::bulk(document.description)),
             ("enabled", Reply::flag(document.enabled)),

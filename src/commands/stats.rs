@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::args::Args;
 use super::class;
 use super::reply::Reply;
+use super::warm;
 use crate::domain::State;
 use crate::domain::class::Class;
 use crate::domain::class_table::Counts;
@@ -13,7 +14,7 @@ use crate::domain::stats::{Row, Times};
 use crate::server::Server;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 6] = ["totals", "index", "cache", "rules", "events", "classes"];
+const SECTIONS: [&str; 7] = ["totals", "index", "cache", "warm", "rules", "events", "classes"];
 
 /// # Format
 /// `INVAL.STATS [section ...] | RESET`
@@ -55,18 +56,24 @@ impl Stats {
                 server.state(|state| {
                     state.stats.reset();
                     state.classes.reset_counts();
+                    state.warming.reset_counts();
                 });
                 return Ok(Reply::OK);
             }
             Self::Show(wanted) => wanted,
         };
         let deferred = server.deferred();
+        let lengths = match wanted.contains(&"warm") {
+            true => warm::lengths(server),
+            false => vec![],
+        };
         Ok(server.state(|state| {
             let show = |section: &&str| {
                 let reply = match *section {
                     "totals" => totals(state),
                     "index" => index(state, deferred),
                     "cache" => cache(state),
+                    "warm" => warm::statistics(state, &lengths),
                     "rules" => rows(&state.stats.rules),
                     "classes" => classes(state),
                     _ => rows(&state.stats.per_event),
@@ -88,7 +95,7 @@ fn totals(state: &State) -> Reply {
         ("dry_runs", stats.dry_runs),
         ("errors", stats.errors),
         ("keys_refused", stats.keys_refused),
-        ("warm_failed", stats.warm_failed),
+        ("warm_refused", stats.warm_refused),
     ];
     fields.extend(counters.map(|(name, value)| (name.as_bytes().to_vec(), Reply::count(value))));
     Reply::Map(fields)

@@ -11,7 +11,8 @@
 //! | `COPY id key` | the copy that comes next is of a key that waits for the job |
 //! | `LAST id` | the number of the job that was accepted last |
 //!
-//! A head is `id milliseconds EVENT\|PURGE event text payload n (0\|1 name priority 0\|1) ..`;
+//! A head is `id milliseconds EVENT\|PURGE event text payload n (0\|1 name priority warm) ..`;
+//! `warm` is in one word how the rule warms (see [`WarmTerms`]);
 //! a target is `rule kind text`, where the text of the kind `tags` is `0\|1 n tag .. n tag ..`.
 
 use super::State;
@@ -24,6 +25,7 @@ use super::pattern::Pattern;
 use super::plan;
 use super::request::{Origin, PlanRule, Request};
 use super::rule::{Priority, Resolved};
+use super::warm_terms::WarmTerms;
 
 /// The command that carries these words.
 pub const COMMAND: &[u8] = b"INVAL._JOB";
@@ -132,7 +134,7 @@ fn write_head(id: u64, head: &Head, words: &mut Words) {
             flag(rule.name.is_some()),
             rule.name.as_deref().unwrap_or_default().into(),
             rule.priority.as_str().into(),
-            flag(rule.warm),
+            rule.warm_terms.to_word(rule.warm),
         ]);
     }
 }
@@ -178,12 +180,9 @@ impl<'a> Reader<'a> {
         let rules = self.many(|words| {
             let (named, name) = (words.flag()?, words.text()?.to_owned());
             let priority = Priority::parse(words.text()?).ok()?;
-            Some(PlanRule {
-                name: named.then_some(name),
-                priority,
-                warm: words.flag()?,
-                soft_ms: None,
-            })
+            let (warm, warm_terms) = WarmTerms::of_word(words.text()?)?;
+            let name = named.then_some(name);
+            Some(PlanRule { name, priority, warm, warm_terms, soft_ms: None })
         })?;
         Some((id, Head { origin, text, started_ms, rules, payload }))
     }

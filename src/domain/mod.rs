@@ -70,6 +70,8 @@ pub mod tokens;
 pub mod travel;
 mod varint;
 pub mod waiting;
+pub mod warm_terms;
+pub mod warming;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,6 +93,7 @@ use standing::Standing;
 use stats::Stats;
 use tokens::Tokens;
 use travel::Travel;
+use warming::Warming;
 
 /// What the module knows, and the invariants that join its parts.
 ///
@@ -139,6 +142,8 @@ pub struct State {
     pub jobs: Jobs,
     /// Who may fill what.
     pub tokens: Tokens,
+    /// Which deleted keys wait to be computed again.
+    pub warming: Warming,
     /// Names of keys that are there and not in the index yet.
     arrivals: Arrivals,
     /// What we are deleting.

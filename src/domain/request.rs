@@ -4,6 +4,7 @@ use super::State;
 use super::error::{Error, Result};
 use super::payload::{Payload, kind_of};
 use super::rule::{Priority, RULE_MAX_TARGETS, Resolved};
+use super::warm_terms::WarmTerms;
 
 /// The field of a payload that brings its own list of keys and globs (a name from the field).
 pub const AFFECTED_CACHES: &str = "affectedCaches";
@@ -26,6 +27,8 @@ pub struct PlanRule {
     pub priority: Priority,
     /// Whether its deleted keys are queued for warming.
     pub warm: bool,
+    /// How they are.
+    pub warm_terms: WarmTerms,
     /// Its keys are marked as stale and die after so many milliseconds at the latest; `None`:
     /// they are deleted.
     pub soft_ms: Option<u64>,
@@ -34,7 +37,13 @@ pub struct PlanRule {
 impl PlanRule {
     /// What stands for a rule where there is none.
     pub fn nameless() -> Self {
-        Self { name: None, priority: Priority::Medium, warm: false, soft_ms: None }
+        Self {
+            name: None,
+            priority: Priority::Medium,
+            warm: false,
+            warm_terms: WarmTerms::default(),
+            soft_ms: None,
+        }
     }
 }
 
@@ -76,6 +85,7 @@ impl Request {
                 name: Some(rule.name.clone()),
                 priority: rule.priority,
                 warm: rule.warm,
+                warm_terms: rule.warm_terms,
                 soft_ms: rule.soft_ms,
             });
         }

@@ -105,7 +105,7 @@ pub struct Stats {
     /// Keys named outside the fence.
     pub keys_refused: u64,
     /// Warm entries that could not be written.
-    pub warm_failed: u64,
+    pub warm_refused: u64,
     /// Index entries whose key was gone without a word. Not 0: a change went unseen.
     pub dead_names: u64,
     /// By rule name. Rows of rules that are gone go, too (see `State::settle_rules`).
@@ -123,7 +123,7 @@ impl Stats {
             return;
         }
         self.keys_refused += outcome.refused;
-        self.warm_failed += outcome.warm_failed;
+        self.warm_refused += outcome.warm_refused;
         self.all.record(outcome.total, outcome, now_ms);
         match &plan.origin {
             Origin::Purge => self.purges += 1,
@@ -150,7 +150,7 @@ impl Stats {
     /// the run.
     pub fn record_part(&mut self, plan: &Plan, outcome: &Outcome) {
         self.keys_refused += outcome.refused;
-        self.warm_failed += outcome.warm_failed;
+        self.warm_refused += outcome.warm_refused;
         self.all.keys.add(outcome.total);
         if let Origin::Event(event) = &plan.origin
             && let Some(row) = self.per_event.get_mut(event)

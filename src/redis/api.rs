@@ -202,7 +202,7 @@ pub(super) fn is_paused() -> bool {
 }
 
 /// An open key, closed when dropped.
-struct OpenKey(*mut raw::RedisModuleKey);
+pub(super) struct OpenKey(pub(super) *mut raw::RedisModuleKey);
 
 impl Drop for OpenKey {
     fn drop(&mut self) {

@@ -14,6 +14,7 @@ use super::slices;
 use super::state::shared;
 use super::waiters;
 use super::walk;
+use super::warming;
 use crate::domain::change::Change;
 use crate::domain::name::Db;
 use crate::server::Shared;
@@ -112,7 +113,13 @@ extern "C" fn on_role(
     _: *mut c_void,
 ) {
     guarded((), || {
-        shared(&Ctx(ctx), |shared| shared.with(|state| state.tokens.forget_all()));
+        shared(&Ctx(ctx), |shared| {
+            shared.with(|state| {
+                state.tokens.forget_all();
+                // What waits is for the new primary to tell, which knows nothing of it.
+                state.warming.flushed(None);
+            });
+        });
         waiters::serve(&Ctx(ctx));
     });
 }
@@ -186,6 +193,7 @@ extern "C" fn on_cron(
         copies::settle(Ctx(ctx));
         deletes::settle(&Ctx(ctx));
         waiters::sweep(Ctx(ctx));
+        warming::sweep(Ctx(ctx));
         aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
         slices::start_if_needed(Ctx(ctx));

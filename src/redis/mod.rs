@@ -24,6 +24,7 @@ mod slices;
 mod state;
 mod waiters;
 mod walk;
+mod warming;
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_int};
