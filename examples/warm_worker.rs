@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use redis::streams::{
     StreamClaimReply, StreamId, StreamPendingCountReply, StreamRangeReply, StreamReadReply,
 };
-use redis::{Commands, Connection, RedisResult, cmd, pipe};
+use redis::{Commands, Connection, RedisResult, Value, cmd, pipe};
 
 const QUEUES: [&str; 3] = ["inval:warm:high", "inval:warm:medium", "inval:warm:low"]; // in this order
 const DEAD: &str = "inval:warm:dead"; // what could not be computed, with the reason
@@ -137,10 +137,12 @@ impl Worker {
         let key: Vec<u8> = entry.get("key").unwrap_or_default();
         let [event, payload]: [String; 2] =
             ["event", "payload"].map(|name| entry.get(name).unwrap_or_default());
-        let told: Vec<Vec<u8>> = cmd("INVAL.FETCH").arg(&key).query(&mut self.server)?;
-        let token = match (told.first().map(Vec::as_slice), told.len()) {
-            (Some(b"hit"), _) => return Ok(false),
-            (Some(b"miss"), 2) | (Some(b"stale"), 3) => told.last(),
+        let told: Vec<Value> = cmd("INVAL.FETCH").arg(&key).query(&mut self.server)?;
+        let token: String = match told.as_slice() {
+            [word, _] if *word == Value::SimpleString("hit".to_owned()) => return Ok(false),
+            [Value::SimpleString(word), .., token] if word == "miss" || told.len() == 3 => {
+                redis::from_redis_value(token)?
+            }
             _ => return Err("another client was about to store it".into()),
         };
         let Some(value) = compute(&key, &event, &payload)? else { return Ok(false) };
@@ -241,7 +243,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             Ok(())
         });
-        if let Err(error) = turns {
+        if let Err(error) = turns
+            && !stopped.load(Ordering::Relaxed)
+        {
             // Also while it loads, or after FLUSHALL.
             eprintln!("\n{error}; trying again");
             std::thread::sleep(Duration::from_secs(1));

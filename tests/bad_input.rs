@@ -177,7 +177,7 @@ INVAL.FILL a v GRACE 5  -> GRACE for 'a', which lives for ever; give EX, PX, EXA
 INVAL.FETCH a CLASS none  -> there is no class 'none'; INVAL.CLASS LIST shows them
 INVAL.FILL a v CLASS none  -> there is no class 'none'; INVAL.CLASS LIST shows them
 INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY  -> missing delay; ..
-INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY x  -> delay 'x' is not a number; ..
+INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY x  -> delay 'x' is not a whole number from 0 to 9223372036854775807
 INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 3600001  -> rule 'r': warmDelay '3600001' is not a whole number of milliseconds from 0 to 3600000
 INVAL.RULE ADD r ON e KEYS 1 a HOT  -> unexpected argument 'HOT'; ..
 INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 5 DELAY 6  -> unexpected argument 'DELAY'; ..

@@ -1,5 +1,7 @@
 //! `INVAL.RULE`: the rule table, as data.
 
+use serde_json::Number;
+
 use super::args::Args;
 use super::reply::Reply;
 use super::soft;
@@ -123,6 +125,8 @@ impl<'a> GetRule<'a> {
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let document = server.state(|state| state.rules.get(self.0).map(RuleDocument::of));
         let Some(document) = document else { return Ok(Reply::Null) };
+        let delay = document.warm_delay.as_ref().and_then(Number::as_u64);
+        let delay = delay.map_or(Reply::Null, Reply::count);
         let list = |texts: &[String]| Reply::bulks(texts.iter().map(String::as_bytes));
         Ok(Reply::map([
             ("name", Reply::bulk(document.name)),
@@ -133,7 +137,7 @@ impl<'a> GetRule<'a> {
             ("when", Reply::bulk(document.when)),
             ("priority", Reply::bulk(document.priority)),
             ("warmCache", Reply::flag(document.warm_cache)),
-            ("warmDelay", document.warm_delay.map_or(Reply::Null, Reply::count)),
+            ("warmDelay", delay),
             ("warmHot", Reply::flag(document.warm_hot)),
             ("soft", Reply::count(document.soft)),
             ("description", Reply::bulk(document.description)),

@@ -24,7 +24,7 @@ pub(super) fn parse_terms(args: &mut Args, document: &mut RuleDocument) -> Resul
     document.warm_cache = true;
     loop {
         if document.warm_delay.is_none() && args.keyword("DELAY") {
-            document.warm_delay = Some(args.number("delay")?);
+            document.warm_delay = Some(args.number("delay")?.into());
         } else if !document.warm_hot && args.keyword("HOT") {
             document.warm_hot = true;
         } else {

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::condition::Condition;
 use super::document::{self, Kind};
@@ -53,7 +53,7 @@ pub struct RuleDocument {
     pub warm_cache: bool,
     /// Milliseconds before which no worker should begin; the configuration's when absent.
     #[serde(default, alias = "warm_delay", skip_serializing_if = "Option::is_none")]
-    pub warm_delay: Option<u64>,
+    pub warm_delay: Option<Number>,
     /// Whether only keys are queued that were touched lately.
     #[serde(default, alias = "warm_hot", skip_serializing_if = "is_false")]
     pub warm_hot: bool,
@@ -119,7 +119,7 @@ impl RuleDocument {
             },
             priority: Priority::parse(&self.priority)?,
             warm: self.warm_cache,
-            warm_terms: WarmTerms::parse(self.warm_cache, self.warm_delay, self.warm_hot)?,
+            warm_terms: WarmTerms::parse(self.warm_cache, self.warm_delay.as_ref(), self.warm_hot)?,
             soft_ms: match self.soft {
                 0 => None,
                 ms => Some(check_soft(ms)?),
@@ -145,7 +145,7 @@ impl RuleDocument {
             when: rule.when.as_ref().map(|when| when.source().to_owned()).unwrap_or_default(),
             priority: rule.priority.as_str().to_owned(),
             warm_cache: rule.warm,
-            warm_delay: rule.warm_terms.delay_ms,
+            warm_delay: rule.warm_terms.delay_ms.map(Number::from),
             warm_hot: rule.warm_terms.hot_only,
             soft: rule.soft_ms.unwrap_or_default(),
             description: rule.description.clone(),

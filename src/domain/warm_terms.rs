@@ -1,6 +1,9 @@
 //! How the deleted keys of a rule with `warmCache` are queued for warming.
 
+use serde_json::Number;
+
 use super::State;
+use super::class_document::whole;
 use super::error::{Error, Result};
 
 /// Longest time before a worker should begin, in milliseconds: an hour. What waits longer is
@@ -22,23 +25,15 @@ impl WarmTerms {
     ///
     /// # Errors
     /// Too long a delay; or terms for keys that are not queued.
-    pub fn parse(warms: bool, delay_ms: Option<u64>, hot_only: bool) -> Result<Self> {
-        let lone = match (delay_ms, hot_only) {
-            _ if warms => None,
-            (Some(_), _) => Some("warmDelay"),
-            (None, true) => Some("warmHot"),
-            (None, false) => None,
-        };
-        match (lone, delay_ms) {
-            (Some(field), _) => Err(Error::WarmTermsAlone { field }),
-            (None, Some(ms)) if ms > DELAY_MAX_MS => Err(Error::BadFigure {
-                what: "warmDelay",
-                found: ms.to_string(),
-                unit: "milliseconds",
-                range: (0, DELAY_MAX_MS),
-            }),
-            (None, _) => Ok(Self { delay_ms, hot_only }),
+    pub fn parse(warms: bool, delay: Option<&Number>, hot_only: bool) -> Result<Self> {
+        let alone = |field| Err(Error::WarmTermsAlone { field });
+        match (delay, hot_only) {
+            (Some(_), _) if !warms => return alone("warmDelay"),
+            (None, true) if !warms => return alone("warmHot"),
+            _ => {}
         }
+        let delay_ms = whole("warmDelay", delay, "milliseconds", (0, DELAY_MAX_MS))?;
+        Ok(Self { delay_ms, hot_only })
     }
 
     /// As records of jobs write them, in one word with whether the rule warms: `0`, `1`, or
@@ -79,8 +74,9 @@ mod tests {
 
     #[test]
     fn terms_need_a_rule_that_warms_and_a_delay_within_bounds() {
-        let told = |warms, delay_ms, hot| {
-            WarmTerms::parse(warms, delay_ms, hot).map_err(|error| error.to_string())
+        let told = |warms, delay_ms: Option<u64>, hot| {
+            let delay = delay_ms.map(Number::from);
+            WarmTerms::parse(warms, delay.as_ref(), hot).map_err(|error| error.to_string())
         };
         for delay_ms in [None, Some(0), Some(DELAY_MAX_MS)] {
             let terms = WarmTerms { delay_ms, hot_only: true };
