@@ -39,9 +39,15 @@ cli -3 --no-raw INVAL.EVENT badge-mint "$event" | sed 's/^/   /'
 say "4. What is left: near misses, and nothing stale"
 cli --scan | grep -v '^inval:' | sort | sed 's/^/   /'
 
-say "5. The deleted keys wait for a worker to warm them (XREADGROUP inval:warm)"
-cli XREVRANGE inval:warm + - COUNT 1 | sed 's/^/   /'
-printf '   ... %s entries in all\n' "$(cli XLEN inval:warm)"
+say "5. The deleted keys wait for a worker to warm them (examples/warm_worker.py)"
+cli XREVRANGE inval:warm:high + - COUNT 1 | sed 's/^/   /'
+printf '   ... %s entries in all\n' "$(cli XLEN inval:warm:high)"
 
-say "6. What the server counted"
+say "6. A worker computes one of them again, and stores it"
+token=$(cli INVAL.FETCH badges:count | tail -1)
+printf '   INVAL.FILL badges:count 4 TOKEN %s EX 300: ' "$token"
+cli INVAL.FILL badges:count 4 TOKEN "$token" EX 300
+cli -3 --no-raw INVAL.STATS warm | head -7 | sed 's/^/   /'
+
+say "7. What the server counted"
 cli -3 --no-raw INVAL.STATS rules | head -12 | sed 's/^/   /'

@@ -272,8 +272,8 @@ fn a_promoted_replica_goes_on() {
     late.client().run("CONFIG SET replica-read-only no");
     late.client().run("SET k:5 new");
     let rows = [
-        (&heir, [2001, 2000, 1, 0], vec!["inval:warm", "k:3", "other"]),
-        (&late, [2001, 1999, 2, 0], vec!["inval:warm", "k:3", "k:5", "other"]),
+        (&heir, [2001, 2000, 1, 0], vec!["inval:warm:medium", "k:3", "other"]),
+        (&late, [2001, 1999, 2, 0], vec!["inval:warm:medium", "k:3", "k:5", "other"]),
     ];
     for (replica, told, keys) in rows {
         let mut client = replica.client();
@@ -281,7 +281,7 @@ fn a_promoted_replica_goes_on() {
         assert_eq!(counts(&ended(&mut client, 1)), told);
         assert_eq!(client.keys(), keys);
         // A name that no rule named is not for a worker.
-        assert_eq!(client.int("XLEN inval:warm"), told[1] - 2);
+        assert_eq!(client.int("XLEN inval:warm:medium"), told[1] - 2);
         client.assert_sound();
     }
     // Turned round, the old primary takes the end of its job from the new one.

@@ -176,6 +176,11 @@ INVAL.FETCH a WAIT 3600001  -> WAIT 3600001 is not from 1 to 3600000; usage: INV
 INVAL.FILL a v GRACE 5  -> GRACE for 'a', which lives for ever; give EX, PX, EXAT or PXAT, or a class with a TTL
 INVAL.FETCH a CLASS none  -> there is no class 'none'; INVAL.CLASS LIST shows them
 INVAL.FILL a v CLASS none  -> there is no class 'none'; INVAL.CLASS LIST shows them
+INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY  -> missing delay; ..
+INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY x  -> delay 'x' is not a whole number from 0 to 9223372036854775807
+INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 3600001  -> rule 'r': warmDelay '3600001' is not a whole number of milliseconds from 0 to 3600000
+INVAL.RULE ADD r ON e KEYS 1 a HOT  -> unexpected argument 'HOT'; ..
+INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 5 DELAY 6  -> unexpected argument 'DELAY'; ..
 INVAL.RULE ADD r ON e KEYS 1 a SOFT 0  -> 0 milliseconds are no time to serve stale values; ..
 INVAL._FRESH 0 0 KEYS a  -> INVAL._FRESH is for replication alone; use INVAL.PURGE ... SOFT
 INVAL.PURGE GLOB * x  -> unexpected argument 'x'; usage: INVAL.PURGE <KEYS..
@@ -339,17 +344,17 @@ true  -> payload is a boolean, not a JSON object; send for example '{"userId":"4
 fn a_warm_queue_of_the_wrong_type_is_told_and_the_keys_are_gone_all_the_same() {
     let server = Server::start();
     let mut client = server.client();
-    client.set_all(&["k:1", "k:2", "inval:warm"]);
+    client.set_all(&["k:1", "k:2", "inval:warm:medium"]);
     client.run("INVAL.RULE ADD r ON e KEYS 1 k:* WARM");
     let reply = client.run("INVAL.EVENT e");
-    let counts = ["deleted", "warmed", "warm_failed"].map(|name| int(&reply, name));
+    let counts = ["deleted", "warmed", "warm_refused"].map(|name| int(&reply, name));
     assert_eq!(counts, [2, 0, 2]);
-    assert_eq!(client.keys(), ["inval:warm"]);
-    assert_eq!((client.info("warm_failed"), client.info("keys_warmed")), (2, 0));
-    client.run("DEL inval:warm");
+    assert_eq!(client.keys(), ["inval:warm:medium"]);
+    assert_eq!((client.info("warm_refused"), client.info("keys_warmed")), (2, 0));
+    client.run("DEL inval:warm:medium");
     client.set_all(&["k:1"]);
     let reply = client.run("INVAL.EVENT e");
-    assert_eq!((int(&reply, "warmed"), client.info("warm_failed")), (1, 2));
-    assert_eq!(client.int("XLEN inval:warm"), 1);
+    assert_eq!((int(&reply, "warmed"), client.info("warm_refused")), (1, 2));
+    assert_eq!(client.int("XLEN inval:warm:medium"), 1);
     client.assert_sound();
 }

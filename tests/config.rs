@@ -40,9 +40,14 @@ fn values_are_read_set_and_bounded() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(values(&mut client), ["10000", "500", "60", ""]);
+    let of_warming = ["warm-delay", "warm-hot", "warm-timeout"].map(|name| get(&mut client, name));
+    assert_eq!(of_warming, ["100", "60000", "60000"]);
     let bounds = |min, max| format!("argument must be between {min} and {max} inclusive");
-    let rows: [(&str, &[&str], &[&str], String); 4] = [
+    let rows: [(&str, &[&str], &[&str], String); 7] = [
         ("warm-maxlen", &["0", "10000000", "7"], &["-1", "10000001"], bounds(0, 10_000_000)),
+        ("warm-delay", &["0", "3600000", "7"], &["-1", "3600001"], bounds(0, 3_600_000)),
+        ("warm-hot", &["1000", "86400000"], &["999", "86400001"], bounds(1000, 86_400_000)),
+        ("warm-timeout", &["1", "86400000"], &["0", "86400001"], bounds(1, 86_400_000)),
         ("index-slice-us", &["50", "1000000", "700"], &["49", "1000001"], bounds(50, 1_000_000)),
         ("check-interval", &["0", "86400", "8"], &["-1", "86401"], bounds(0, 86_400)),
         (
@@ -249,7 +254,7 @@ fn the_warm_queue_is_as_long_as_it_may_be_and_no_longer() {
         }
         let reply = client.run("INVAL.EVENT e");
         assert_eq!(int(&reply, "deleted"), count);
-        (int(&reply, "warmed"), client.int("XLEN inval:warm"))
+        (int(&reply, "warmed"), client.int("XLEN inval:warm:medium"))
     };
     assert_eq!(event(None, 200), (200, 150));
     assert_eq!(event(Some(3), 2), (2, 3));

@@ -222,8 +222,8 @@ fn effects_are_replicated_and_nothing_else() {
         r#""TAG.SET" "a:1" "t""#,
         r#""MULTI""#,
         r#""UNLINK" "a:1" "a:2""#,
-        r#""XADD" "inval:warm" "MAXLEN" "10000""#,
-        r#""XADD" "inval:warm" "MAXLEN" "10000""#,
+        r#""XADD" "inval:warm:medium" "MAXLEN" "10000""#,
+        r#""XADD" "inval:warm:medium" "MAXLEN" "10000""#,
         r#""EXEC""#,
         r#""INVAL.RULE" "DISABLE" "r""#,
     ];

@@ -8,41 +8,24 @@
 mod support;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
-use support::{Client, Server, eventually, int, module_path, text, texts};
+use support::examples::{built, libraries};
+use support::{Client, Server, eventually, int, text, texts};
 
 const LANGUAGES: [&str; 3] = ["Python", "Node", "Rust"];
 
 /// What a recipe is told after the address: how long to wait, and the key.
 const LONG: &str = "60000 k";
 
-/// Where the client libraries are; they are fetched once and stay with the build.
-fn libraries() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recipes");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recipes/install.sh");
-        let output = Command::new(script).arg(&folder).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        folder
-    })
-}
-
 fn program(language: &str) -> Command {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/get_or_set.py");
     let (program, script) = match language {
         "Python" => (libraries().join("python/bin/python"), Some(example)),
         "Node" => ("node".into(), Some(libraries().join("node/get_or_set.mjs"))),
-        _ => {
-            let built = module_path().parent().unwrap().with_file_name("examples");
-            (built.join("get_or_set"), None)
-        }
+        _ => (built("get_or_set"), None),
     };
-    let is_built = language != "Rust" || program.exists();
-    assert!(is_built, "{} is not built: cargo build --example get_or_set", program.display());
     let mut command = Command::new(program);
     command.args(script);
     command

@@ -111,9 +111,9 @@ fn a_replica_that_becomes_primary_resolves_events_itself() {
     let mut client = heir.client();
     client.run("REPLICAOF NO ONE");
     assert_eq!(int(&client.run("INVAL.EVENT late"), "deleted"), 1);
-    assert_eq!(client.int("XLEN inval:warm"), 1);
+    assert_eq!(client.int("XLEN inval:warm:medium"), 1);
     assert_eq!(int(&client.run("INVAL.PURGE TAGS 1 t"), "deleted"), 1);
-    assert_eq!(client.keys(), ["inval:warm", "plain"]);
+    assert_eq!(client.keys(), ["inval:warm:medium", "plain"]);
     // Turned round, the old primary learns of it from the backlog of the new one.
     primary.client().run(&format!("REPLICAOF 127.0.0.1 {}", heir.port));
     assert_same(&heir, &primary, "turned round");
@@ -295,7 +295,7 @@ fn a_replica_answers_and_does_nothing_by_itself() {
     // What the primary warms is warmed once, under one id.
     client.run("INVAL.EVENT e '{\"id\":1}'");
     assert_eq!(client.int("WAIT 1 60000"), 1);
-    assert_eq!((reader.int("EXISTS a:1 h"), reader.int("XLEN inval:warm")), (0, 2));
+    assert_eq!((reader.int("EXISTS a:1 h"), reader.int("XLEN inval:warm:medium")), (0, 2));
     assert_same(&primary, &replica, "after an event");
     assert_eq!(reader.info("events").max(reader.info("keys_deleted")), 0);
 }

@@ -113,7 +113,7 @@ impl Case {
         hit
     }
 
-    /// What the warm stream must hold, but for the order and the ids.
+    /// What the warm queues must hold, but for the order, the ids and when the entries are due.
     fn warm_entries(&self, client: &mut Client) -> Vec<Vec<String>> {
         if self.warmed.is_empty() {
             return vec![];
@@ -144,10 +144,16 @@ impl Case {
         let words: [&[u8]; 3] = [b"INVAL.EVENT", self.event.as_bytes(), self.payload.as_bytes()];
         let reply = client.call(&words).unwrap();
 
-        let left = client.keys().into_iter().filter(|name| name != "inval:warm");
+        let left = client.keys().into_iter().filter(|name| !name.starts_with("inval:warm:"));
         assert_eq!(left.collect::<Vec<_>>(), staying(self), "left after {what}");
-        let stream = client.run("XRANGE inval:warm - +");
-        let queued = rows(&stream).iter().map(|entry| texts(&rows(entry)[1]));
+        let queues = ["high", "medium", "low"].map(|of| format!("XRANGE inval:warm:{of} - +"));
+        let queued = queues.iter().flat_map(|line| rows(&client.run(line)).to_vec());
+        let queued = queued.map(|entry| {
+            let mut fields = texts(&rows(&entry)[1]);
+            let due = fields.iter().position(|field| field == "due").unwrap();
+            fields.drain(due..due + 2);
+            fields
+        });
         assert_eq!(sorted(queued), self.warm_entries(client), "queued by {what}");
 
         let warmed = names(self.warmed).count() as i64;

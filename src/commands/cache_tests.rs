@@ -212,7 +212,7 @@ fn of_a_soft_and_a_hard_rule_the_hard_one_counts() {
         }
         world.run("INVAL.RULE ADD hard ON e KEYS 1 k1 WARM PRIORITY low").unwrap();
         world.run("INVAL.RULE ADD shorter ON e KEYS 1 k2 SOFT 7 WARM PRIORITY low").unwrap();
-        world.fake.warm_max = 10;
+        world.fake.warm.max_entries = 10;
         world.fake.denied.insert(b"k2".to_vec());
         let line = format!("INVAL.EVENT e {{}} KEYS{options}");
         assert!(world.run(&line).unwrap_err().starts_with("NOPERM"), "{line}");

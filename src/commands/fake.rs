@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::keyspace::{Denied, EventLimits, Keyspace, WarmEntry};
+use super::keyspace::{Denied, EventLimits, Keyspace, WarmEntry, WarmSettings};
 use super::reply::Reply;
 use super::{execute, fetch, slices, table};
 use crate::domain::batches::BatchLimits;
 use crate::domain::change::Change;
 use crate::domain::name::{Db, NameList};
+use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
 use crate::domain::tokens::Token;
 use crate::domain::waiting::{Waiter, Wake};
@@ -28,7 +29,13 @@ pub struct Fake {
     /// The last of them, word by word.
     pub last_replicated: Vec<Vec<u8>>,
     pub warmed: Vec<String>,
-    pub warm_max: u64,
+    /// When they are due, in the same order.
+    pub dues: Vec<u64>,
+    pub warm: WarmSettings,
+    /// Keys that nobody touched lately.
+    pub cold: BTreeSet<Vec<u8>>,
+    /// Keys that were asked for whether they are hot, and whether they were there.
+    pub asked: Vec<(String, bool)>,
     pub refuses: Option<&'static str>,
     pub scans: usize,
     /// As a replica, or while clients are paused.
@@ -59,6 +66,9 @@ pub struct Fake {
     pub published: Vec<String>,
 }
 
+const WARM: WarmSettings =
+    WarmSettings { max_entries: 100, delay_ms: 100, hot_ms: 60_000, timeout_ms: 60_000 };
+
 /// A fake server with its module.
 #[derive(Default)]
 pub struct World {
@@ -68,7 +78,7 @@ pub struct World {
 
 impl World {
     pub fn with_keys(names: &[&str]) -> Self {
-        let mut world = Self { fake: Fake { warm_max: 100, ..Fake::default() }, ..Self::default() };
+        let mut world = Self { fake: Fake { warm: WARM, ..Fake::default() }, ..Self::default() };
         names.iter().for_each(|name| world.create(name.as_bytes()));
         world
     }
@@ -256,14 +266,27 @@ impl Keyspace for Port<'_> {
             text(entry.key),
             entry.rule,
             entry.event,
-            entry.priority,
+            entry.priority.as_str(),
             text(entry.payload)
         ));
+        self.fake.dues.push(entry.due_ms);
         Ok(())
     }
 
-    fn warm_max(&self) -> u64 {
-        self.fake.warm_max
+    fn is_hot(&mut self, name: &[u8], within_ms: u64) -> bool {
+        assert_eq!(within_ms, WARM.hot_ms);
+        let is_there = self.exists(name);
+        self.fake.asked.push((String::from_utf8_lossy(name).into_owned(), is_there));
+        is_there && !self.fake.cold.contains(name)
+    }
+
+    fn warm_settings(&self) -> WarmSettings {
+        self.fake.warm
+    }
+
+    fn warm_length(&mut self, priority: Priority) -> u64 {
+        let of = format!(" {} ", priority.as_str());
+        self.fake.warmed.iter().filter(|entry| entry.contains(&of)).count() as u64
     }
 
     fn replicate(&mut self, words: &[&[u8]]) {

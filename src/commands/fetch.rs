@@ -136,7 +136,13 @@ impl<'a> Fetch<'a> {
         let token = Token(server.redis().new_token());
         let now_ms = server.redis().monotonic_micros() / 1000;
         let ttl_ms = server.redis().token_ttl_ms();
-        server.state(|state| state.tokens.ask(db, key, token, now_ms, ttl_ms))
+        server.state(|state| {
+            let asked = state.tokens.ask(db, key, token, now_ms, ttl_ms);
+            if asked != Asked::Busy {
+                state.warming.claimed(db, key);
+            }
+            asked
+        })
     }
 
     /// What a reader that waited is told.
@@ -153,7 +159,10 @@ impl<'a> Fetch<'a> {
             Wake::Inherit(token)
                 if server.state(|state| state.tokens.holds(db, self.key, token, now_ms)) =>
             {
-                let class = server.state(class);
+                let class = server.state(|state| {
+                    state.warming.claimed(db, self.key);
+                    class(state)
+                });
                 Ok(miss(server, class, Some(token)))
             }
             // The token was void before the reader heard of it, or there is a value.

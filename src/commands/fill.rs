@@ -86,7 +86,10 @@ impl<'a> Fill<'a> {
         let now_ms = server.redis().monotonic_micros() / 1000;
         let taken = server.state(|state| match self.token {
             Some(token) => state.tokens.take(db, key, token, tags, now_ms),
-            None => Ok(0),
+            None => {
+                state.warming.claimed(db, key);
+                Ok(0)
+            }
         });
         let computed_ms = match taken {
             Ok(computed_ms) => computed_ms,

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::args::Args;
-use super::keyspace::WarmEntry;
 use super::reply::Reply;
 use super::slices;
 use super::soft;
+use super::warm::{self, Cold};
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
@@ -201,13 +201,14 @@ pub(super) fn act(
     plan: &Plan,
     outcome: &mut Outcome,
 ) -> std::result::Result<(), String> {
-    let (mut start, deletes) = (0, plan.deletes());
+    let (mut start, deletes, mut cold) = (0, plan.deletes(), Cold::default());
     while start < deletes {
         let batch = start..deletes.min(start + UNLINK_BATCH);
         start = batch.end;
         server.state(|state| {
             state.begin_deletion(plan.db, &plan.names, &plan.ids, batch.clone());
         });
+        cold.look(server, plan, batch.clone());
         let deleted = server.redis().unlink(&plan.names, batch.clone());
         let expired = server.state(|state| state.end_deletion());
         let absent = match deleted? == batch.len() as u64 {
@@ -222,8 +223,9 @@ pub(super) fn act(
             }
         }
     }
+    cold.look(server, plan, deletes..plan.names.len());
     soft::mark(server, plan, outcome)?;
-    warm(server, plan, outcome);
+    warm::queue(server, plan, outcome, &cold);
     Ok(())
 }
 
@@ -254,33 +256,6 @@ fn absent_of(
     absent
 }
 
-/// Queues the deleted keys of warming rules; after all deletions, so that no worker is early.
-fn warm(server: &mut Server, plan: &Plan, outcome: &mut Outcome) {
-    if server.redis().warm_max() == 0 {
-        return;
-    }
-    for (at, wanted) in plan.warm_for.iter().enumerate() {
-        let rule = wanted.and_then(|rule| plan.rules.get(rule as usize));
-        let event = rule.and_then(|rule| plan.origin.events().get(rule.event));
-        let (Some(rule), Some(event), Some(key), true) =
-            (rule, event, plan.names.get(at), outcome.is_gone(at))
-        else {
-            continue;
-        };
-        let entry = WarmEntry {
-            key,
-            rule: rule.name.as_deref().unwrap_or_default(),
-            event: &event.event,
-            priority: rule.priority.as_str(),
-            payload: &event.payload,
-        };
-        match server.redis().warm(&entry) {
-            Ok(()) => outcome.count(plan, at, |count| count.warmed += 1),
-            Err(_) => outcome.warm_failed += 1,
-        }
-    }
-}
-
 fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
     let rules = plan.rules.iter().filter(|rule| rule.name.is_some()).count();
     let total = &outcome.total;
@@ -300,8 +275,8 @@ fn reply(plan: &Plan, outcome: &Outcome, options: Options) -> Reply {
     if outcome.left_by_limit > 0 {
         reply = reply.with("left_by_limit", Reply::count(outcome.left_by_limit));
     }
-    if outcome.warm_failed > 0 {
-        reply = reply.with("warm_failed", Reply::count(outcome.warm_failed));
+    if outcome.warm_refused > 0 {
+        reply = reply.with("warm_refused", Reply::count(outcome.warm_refused));
     }
     if let Some(warning) = outcome.index_warning {
         reply = reply.with("warning", Reply::text(warning));

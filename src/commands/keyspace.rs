@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::domain::batches::BatchLimits;
 use crate::domain::name::{Db, NameList};
+use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
 use crate::domain::waiting::Waiter;
 
@@ -75,14 +76,21 @@ pub trait Keyspace {
     /// asked. No means only that it must be.
     fn may_delete_all(&mut self) -> bool;
 
-    /// Appends to the warm queue.
+    /// Whether a key was touched within so many milliseconds, by whatever the server knows of
+    /// that. Asking touches nothing, and may delete an expired key.
+    fn is_hot(&mut self, name: &[u8], within_ms: u64) -> bool;
+
+    /// Appends to the warm queue of the entry's priority.
     ///
     /// # Errors
     /// Why the server refused, in its words.
     fn warm(&mut self, entry: &WarmEntry) -> Result<(), String>;
 
-    /// Most entries the warm queue keeps; 0 switches it off.
-    fn warm_max(&self) -> u64;
+    /// What the configuration says of warming.
+    fn warm_settings(&self) -> WarmSettings;
+
+    /// Entries in the warm queue of a priority; 0 for one that is no stream.
+    fn warm_length(&mut self, priority: Priority) -> u64;
 
     /// The entries of a stream after one, in order, no more than `most`; none without a stream.
     ///
@@ -209,8 +217,23 @@ pub struct WarmEntry<'a> {
     pub rule: &'a str,
     /// The event that happened.
     pub event: &'a str,
-    /// `high`, `medium` or `low`.
-    pub priority: &'static str,
+    /// Which queue.
+    pub priority: Priority,
+    /// Milliseconds since 1970 before which no worker should begin.
+    pub due_ms: u64,
     /// The event's payload, as it was sent.
     pub payload: &'a [u8],
+}
+
+/// What the configuration says of warming.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WarmSettings {
+    /// Most entries of each queue; 0 switches warming off.
+    pub max_entries: u64,
+    /// Milliseconds before which no worker should begin, where a rule says nothing.
+    pub delay_ms: u64,
+    /// Milliseconds in which a key must have been touched to count as hot.
+    pub hot_ms: u64,
+    /// Milliseconds after which a value that did not come back counts as failed.
+    pub timeout_ms: u64,
 }

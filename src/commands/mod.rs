@@ -37,6 +37,7 @@ pub mod table;
 pub mod tags;
 #[cfg(test)]
 mod tests;
+pub mod warm;
 
 use args::Args;
 use reply::Reply;

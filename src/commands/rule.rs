@@ -1,8 +1,11 @@
 //! `INVAL.RULE`: the rule table, as data.
 
+use serde_json::Number;
+
 use super::args::Args;
 use super::reply::Reply;
 use super::soft;
+use super::warm;
 use crate::domain::emit::EmitDocument;
 use crate::domain::error::{Error, Result};
 use crate::domain::rule::{Rule, check_name};
@@ -33,8 +36,8 @@ impl SetRule {
     }
 
     /// Reads `ADD name ON event [KEYS n key ..] [PATTERNS n regex ..] [TAGS n tag ..]
-    /// [EMIT n event ..] [WHEN condition] [PRIORITY high|medium|low] [WARM] [SOFT milliseconds]
-    /// [BATCHED] [DOMAIN domain] [DESC text]`.
+    /// [EMIT n event ..] [WHEN condition] [PRIORITY high|medium|low] [WARM [DELAY milliseconds]
+    /// [HOT]] [SOFT milliseconds] [BATCHED] [DOMAIN domain] [DESC text]`.
     ///
     /// # Errors
     /// A bad rule, or arguments that do not fit.
@@ -68,7 +71,7 @@ impl SetRule {
             } else if args.keyword("PRIORITY") {
                 document.priority = args.text("priority")?.to_owned();
             } else if args.keyword("WARM") {
-                document.warm_cache = true;
+                warm::parse_terms(args, &mut document)?;
             } else if args.keyword("SOFT") {
                 document.soft = soft::parse(args)?;
             } else if args.keyword("DESC") {
@@ -130,6 +133,8 @@ impl<'a> GetRule<'a> {
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let document = server.state(|state| state.rules.get(self.0).map(RuleDocument::of));
         let Some(document) = document else { return Ok(Reply::Null) };
+        let delay = document.warm_delay.as_ref().and_then(Number::as_u64);
+        let delay = delay.map_or(Reply::Null, Reply::count);
         let list = |texts: &[String]| Reply::bulks(texts.iter().map(String::as_bytes));
         Ok(Reply::map([
             ("name", Reply::bulk(document.name)),
@@ -140,6 +145,8 @@ impl<'a> GetRule<'a> {
             ("when", Reply::bulk(document.when)),
             ("priority", Reply::bulk(document.priority)),
             ("warmCache", Reply::flag(document.warm_cache)),
+            ("warmDelay", delay),
+            ("warmHot", Reply::flag(document.warm_hot)),
             ("soft", Reply::count(document.soft)),
             ("batched", Reply::flag(document.batched)),
             ("batchSize", Reply::count(document.batch_size.unwrap_or_default())),

@@ -6,6 +6,7 @@ use super::args::Args;
 use super::class;
 use super::reply::Reply;
 use super::source;
+use super::warm;
 use crate::domain::State;
 use crate::domain::batches::Waiting;
 use crate::domain::class::Class;
@@ -16,8 +17,10 @@ use crate::domain::stats::{Row, Times};
 use crate::server::Server;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 9] =
-    ["totals", "index", "cache", "rules", "domains", "events", "classes", "queues", "sources"];
+const SECTIONS: [&str; 10] = [
+    "totals", "index", "cache", "warm", "rules", "domains", "events", "classes", "queues",
+    "sources",
+];
 
 /// # Format
 /// `INVAL.STATS [section ...] | RESET`
@@ -60,6 +63,7 @@ impl Stats {
                     state.stats.reset();
                     state.classes.reset_counts();
                     state.once.reset_counts();
+                    state.warming.reset_counts();
                 });
                 return Ok(Reply::OK);
             }
@@ -72,12 +76,17 @@ impl Stats {
         };
         let sources = sources.into_iter().map(|(name, row)| (name.into_bytes(), row));
         let sources = Reply::Map(sources.collect());
+        let lengths = match wanted.contains(&"warm") {
+            true => warm::lengths(server),
+            false => vec![],
+        };
         Ok(server.state(|state| {
             let show = |section: &&str| {
                 let reply = match *section {
                     "totals" => totals(state),
                     "index" => index(state, deferred),
                     "cache" => cache(state),
+                    "warm" => warm::statistics(state, &lengths),
                     "rules" => rows(&state.stats.rules),
                     "classes" => classes(state),
                     "domains" => domains(state),
@@ -106,7 +115,7 @@ fn totals(state: &State) -> Reply {
         ("dry_runs", stats.dry_runs),
         ("errors", stats.errors),
         ("keys_refused", stats.keys_refused),
-        ("warm_failed", stats.warm_failed),
+        ("warm_refused", stats.warm_refused),
     ];
     fields.extend(counters.map(|(name, value)| (name.as_bytes().to_vec(), Reply::count(value))));
     Reply::Map(fields)

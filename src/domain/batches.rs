@@ -13,7 +13,8 @@ use super::batch::Batch;
 use super::name::Db;
 use super::request::{Collected, Happened, Origin, PlanRule, Request};
 use super::rule::{Priority, Resolved};
-use super::words::{Reader, Words, flag, number, write_target};
+use super::warm_terms::WarmTerms;
+use super::words::{Reader, Words, number, write_target};
 
 /// Most targets of one queue: they are looked up while the server waits.
 pub const QUEUE_MAX_TARGETS: usize = 10_000;
@@ -186,7 +187,7 @@ impl Batches {
     /// Takes what a primary has collected; `None` for words that are no record.
     pub fn follow_add(&mut self, db: Db, words: &mut Reader) -> Option<()> {
         let (name, priority) = (words.text()?.to_owned(), Priority::parse(words.text()?).ok()?);
-        let (warm, soft_ms) = (words.flag()?, words.number()?);
+        let ((warm, warm_terms), soft_ms) = (WarmTerms::of_word(words.text()?)?, words.number()?);
         let (event, payload) = (words.text()?.to_owned(), words.owned()?);
         let (size, since_ms, due_ms) = (words.number()?, words.number()?, words.number()?);
         let events = words.number()?;
@@ -195,6 +196,7 @@ impl Batches {
             name: Some(name),
             priority,
             warm,
+            warm_terms,
             soft_ms: Some(soft_ms).filter(|ms| *ms > 0),
             ..PlanRule::nameless()
         };
@@ -222,7 +224,7 @@ impl Queue {
             b"BATCH-ADD".to_vec(),
             self.rule.name.clone().unwrap_or_default().into_bytes(),
             self.rule.priority.as_str().into(),
-            flag(self.rule.warm),
+            self.rule.warm_terms.to_word(self.rule.warm),
             number(self.rule.soft_ms.unwrap_or(0)),
             self.event.event.clone().into_bytes(),
             self.event.payload.clone(),

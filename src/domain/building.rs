@@ -31,6 +31,7 @@ impl State {
             // them up.
             let rules = &self.rules;
             self.stats.rules.retain(|name, _| rules.get(name).is_some());
+            self.warming.keep_rules(|name| rules.get(name).is_some());
         }
         self.clear_some(0);
         self.has_to_build()

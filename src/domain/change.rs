@@ -70,6 +70,11 @@ impl Change {
         let georadius = event == b"georadiusstore";
         (georadius || overwrites.contains(&event)).then_some(Self::Overwritten)
     }
+
+    /// Whether somebody wrote the key: a whole value is there that was not.
+    fn brings_a_value(self) -> bool {
+        matches!(self, Self::Created | Self::Overwritten | Self::Arrived | Self::Copied)
+    }
 }
 
 impl State {
@@ -77,6 +82,9 @@ impl State {
     pub fn notice(&mut self, change: Change, db: Db, name: &[u8]) {
         if !self.tokens.is_empty() {
             self.void_token(change, db, name);
+        }
+        if !self.warming.is_empty() && change.brings_a_value() {
+            self.warming.arrived(db, name);
         }
         // Of what we delete nothing may be known again before all of it is forgotten.
         let arrival = match change {
@@ -151,9 +159,7 @@ impl State {
     /// void when that was asked for; one that expires is no staler than it was.
     fn void_token(&mut self, change: Change, db: Db, name: &[u8]) {
         let why = match change {
-            Change::Created | Change::Overwritten | Change::Arrived | Change::Copied => {
-                Refusal::Written
-            }
+            _ if change.brings_a_value() => Refusal::Written,
             Change::Deleted | Change::Unlinked | Change::Left if self.deletion.is_none() => {
                 Refusal::Deleted
             }
@@ -286,6 +292,7 @@ impl State {
     /// All keys of one database, or of all, are gone.
     pub fn flushed(&mut self, db: Option<Db>) {
         self.tokens.flushed(db);
+        self.warming.flushed(db);
         match db {
             Some(db) => {
                 self.databases.remove(&db);
@@ -302,6 +309,7 @@ impl State {
     /// Two databases changed places.
     pub fn swapped(&mut self, first: Db, second: Db) {
         [first, second].into_iter().for_each(|db| self.tokens.flushed(Some(db)));
+        self.warming.swapped(first, second);
         let (a, b) = (self.databases.remove(&first), self.databases.remove(&second));
         self.databases.extend(a.map(|database| (second, database)));
         self.databases.extend(b.map(|database| (first, database)));

@@ -96,7 +96,11 @@ impl ClassDocument {
     }
 }
 
-fn whole(
+/// A whole number of a document.
+///
+/// # Errors
+/// It is none, or out of its range.
+pub(super) fn whole(
     what: &'static str,
     number: Option<&Number>,
     unit: &'static str,

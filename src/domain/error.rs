@@ -87,6 +87,8 @@ pub enum Error {
     BadPriority { found: String },
     /// A time to serve stale values that is none.
     BadSoft { ms: u64, limit: u64 },
+    /// Terms of warming for keys that are not warmed.
+    WarmTermsAlone { field: &'static str },
     /// A condition that does not parse.
     ConditionSyntax { condition: String, at: usize, found: String, expected: String },
     /// The document and the command say different names.

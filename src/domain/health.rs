@@ -95,11 +95,11 @@ pub fn examine(state: &State, deferred: u64) -> Vec<Finding> {
         ),
         counter(
             "warm_queue",
-            state.stats.warm_failed,
+            state.stats.warm_refused,
             Level::Warning,
             "every warm entry was written",
             "entries of the warm queue could not be written",
-            "see that inval:warm is a stream: TYPE inval:warm",
+            "see that inval:warm:high, inval:warm:medium and inval:warm:low are streams: TYPE inval:warm:high",
         ),
     ]
 }
@@ -140,7 +140,7 @@ mod tests {
         state.drift.missed = 1;
         state.stats.dead_names = 2;
         state.travel.forgotten = 3;
-        state.stats.warm_failed = 4;
+        state.stats.warm_refused = 4;
         let findings = examine(&state, 5);
         assert!(
             findings

@@ -11,7 +11,8 @@
 //! | `COPY id key` | the copy that comes next is of a key that waits for the job |
 //! | `LAST id` | the number of the job that was accepted last |
 //!
-//! A head is `id milliseconds EVENT\|PURGE event text payload n (0\|1 name priority 0\|1) ..`;
+//! A head is `id milliseconds EVENT\|PURGE event text payload n (0\|1 name priority warm) ..`;
+//! `warm` is in one word how the rule warms (see [`WarmTerms`]);
 //! a target is `rule kind text`, where the text of the kind `tags` is `0\|1 n tag .. n tag ..`.
 
 use super::State;
@@ -22,6 +23,7 @@ use super::name::Db;
 use super::plan;
 use super::request::{Happened, Origin, PlanRule, Request};
 use super::rule::Priority;
+use super::warm_terms::WarmTerms;
 use super::words::{Reader, flag, number, write_target};
 
 pub use super::words::Words;
@@ -109,7 +111,7 @@ fn write_head(id: u64, head: &Head, words: &mut Words) {
             flag(rule.name.is_some()),
             rule.name.as_deref().unwrap_or_default().into(),
             rule.priority.as_str().into(),
-            flag(rule.warm),
+            rule.warm_terms.to_word(rule.warm),
         ]);
     }
 }
@@ -126,14 +128,9 @@ impl Reader<'_> {
         let rules = self.many(|words| {
             let (named, name) = (words.flag()?, words.text()?.to_owned());
             let priority = Priority::parse(words.text()?).ok()?;
-            Some(PlanRule {
-                name: named.then_some(name),
-                event: 0,
-                priority,
-                warm: words.flag()?,
-                soft_ms: None,
-                collects: false,
-            })
+            let (warm, warm_terms) = WarmTerms::of_word(words.text()?)?;
+            let name = named.then_some(name);
+            Some(PlanRule { name, priority, warm, warm_terms, ..PlanRule::nameless() })
         })?;
         Some((id, Head { origin, text, started_ms, rules }))
     }

@@ -85,6 +85,8 @@ pub mod tokens;
 pub mod travel;
 mod varint;
 pub mod waiting;
+pub mod warm_terms;
+pub mod warming;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,6 +113,7 @@ use standing::Standing;
 use stats::Stats;
 use tokens::Tokens;
 use travel::Travel;
+use warming::Warming;
 
 /// What the module knows, and the invariants that join its parts.
 ///
@@ -167,6 +170,8 @@ pub struct State {
     pub once: Once,
     /// Who may fill what.
     pub tokens: Tokens,
+    /// Which deleted keys wait to be computed again.
+    pub warming: Warming,
     /// Names of keys that are there and not in the index yet.
     arrivals: Arrivals,
     /// What we are deleting.

@@ -14,7 +14,7 @@ pub struct Outcome {
     /// Keys that matched and were left by the limit.
     pub left_by_limit: u64,
     /// Warm entries that could not be written.
-    pub warm_failed: u64,
+    pub warm_refused: u64,
     /// Index entries whose key was gone without a word.
     pub dead_names: u64,
     /// Whether nothing was to be deleted, only counted.

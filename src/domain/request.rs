@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::error::{Error, Result};
 use super::payload::{Payload, kind_of};
 use super::rule::{Priority, RULE_MAX_TARGETS, Resolved, Rule, Target};
+use super::warm_terms::WarmTerms;
 
 /// The field of a payload that brings its own list of keys and globs (a name from the field).
 pub const AFFECTED_CACHES: &str = "affectedCaches";
@@ -105,6 +106,8 @@ pub struct PlanRule {
     pub priority: Priority,
     /// Whether its deleted keys are queued for warming.
     pub warm: bool,
+    /// How they are.
+    pub warm_terms: WarmTerms,
     /// Its keys are marked as stale and die after so many milliseconds at the latest; `None`:
     /// they are deleted.
     pub soft_ms: Option<u64>,
@@ -120,6 +123,7 @@ impl PlanRule {
             event: 0,
             priority: Priority::Medium,
             warm: false,
+            warm_terms: WarmTerms::default(),
             soft_ms: None,
             collects: false,
         }
@@ -132,6 +136,7 @@ impl PlanRule {
             event,
             priority: rule.priority,
             warm: rule.warm,
+            warm_terms: rule.warm_terms,
             soft_ms: rule.soft_ms,
             collects: false,
         }

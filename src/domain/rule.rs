@@ -10,6 +10,7 @@ use super::name::OWN_PREFIX;
 use super::pattern::Pattern;
 use super::payload::Payload;
 use super::template::{Syntax, Template};
+use super::warm_terms::WarmTerms;
 
 /// Longest name of a rule or an event, in bytes: names are repeated in replies and statistics.
 pub const NAME_MAX_BYTES: usize = 512;
@@ -32,6 +33,8 @@ pub struct Rule {
     pub priority: Priority,
     /// Whether each deleted key is queued for warming.
     pub warm: bool,
+    /// How it is.
+    pub warm_terms: WarmTerms,
     /// Its keys are marked as stale and die after so many milliseconds at the latest; `None`:
     /// they are deleted.
     pub soft_ms: Option<u64>,

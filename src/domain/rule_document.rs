@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::batch::Batch;
 use super::condition::Condition;
@@ -19,6 +19,7 @@ use super::rule::{
 };
 use super::rule_table::{RULES_MAX, RULES_MAX_COMPILED_BYTES};
 use super::snapshot::FileDigests;
+use super::warm_terms::WarmTerms;
 
 /// Most memory, in bytes, of all patterns of a document when compiled. Beside the rules set by
 /// command, a table may hold those of files, each within the table's bound: what a server has
@@ -53,6 +54,12 @@ pub struct RuleDocument {
     /// Whether deleted keys are queued for warming.
     #[serde(default, alias = "warm_cache")]
     pub warm_cache: bool,
+    /// Milliseconds before which no worker should begin; the configuration's when absent.
+    #[serde(default, alias = "warm_delay", skip_serializing_if = "Option::is_none")]
+    pub warm_delay: Option<Number>,
+    /// Whether only keys are queued that were touched lately.
+    #[serde(default, alias = "warm_hot", skip_serializing_if = "is_false")]
+    pub warm_hot: bool,
     /// Milliseconds that its keys may be served stale; 0: they are deleted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub soft: u64,
@@ -141,6 +148,7 @@ impl RuleDocument {
             },
             priority: Priority::parse(&self.priority)?,
             warm: self.warm_cache,
+            warm_terms: WarmTerms::parse(self.warm_cache, self.warm_delay.as_ref(), self.warm_hot)?,
             soft_ms: match self.soft {
                 0 => None,
                 ms => Some(check_soft(ms)?),
@@ -169,6 +177,8 @@ impl RuleDocument {
             when: rule.when.as_ref().map(|when| when.source().to_owned()).unwrap_or_default(),
             priority: rule.priority.as_str().to_owned(),
             warm_cache: rule.warm,
+            warm_delay: rule.warm_terms.delay_ms.map(Number::from),
+            warm_hot: rule.warm_terms.hot_only,
             soft: rule.soft_ms.unwrap_or_default(),
             batched: rule.batch.is_some(),
             batch_size: rule.batch.and_then(|batch| batch.size),
@@ -311,13 +321,16 @@ mod tests {
     fn a_dump_loads_back() {
         let full = r#"[{"name":"a","eventType":"order.*","cacheKeys":["o:{id}","o:*"],"patterns":["^x$"],
             "tags":["t:{id|none}"],"when":"changed price","priority":"high","warmCache":true,
-            "description":"d","enabled":false},{"eventType":"b","cache_keys":["b"],"warm_cache":true}]"#;
+            "warmDelay":0,"warmHot":true,"description":"d","enabled":false},{"eventType":"b","cache_keys":["b"],"warm_cache":true}]"#;
         let rules = parse_all(full.as_bytes()).unwrap();
         let dump = to_json(rules.iter());
         let again = parse_all(dump.as_bytes()).unwrap();
         assert_eq!(dump, to_json(again.iter()));
         assert_eq!(again[0].priority, Priority::High);
         assert!(!again[0].enabled && again[0].warm && again[1].warm);
+        let terms = WarmTerms { delay_ms: Some(0), hot_only: true };
+        assert_eq!(again[0].warm_terms, terms);
+        assert_eq!(again[1].warm_terms, WarmTerms::default());
     }
 
     #[test]

@@ -136,6 +136,13 @@ impl RuleTable {
         !std::mem::replace(&mut self.is_settled, true)
     }
 
+    /// Whether a rule says what older modules do not read.
+    pub fn say_more(&self) -> bool {
+        let says =
+            |rule: &Rule| rule.batch.is_some() || !rule.emits.is_empty() || !rule.domain.is_empty();
+        self.rules.values().any(says)
+    }
+
     /// Whether a rule collects events.
     pub fn any_batched(&self) -> bool {
         self.batched > 0

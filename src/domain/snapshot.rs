@@ -8,7 +8,7 @@
 //! | kind | body |
 //! |---|---|
 //! | `H` | `INVAL` and the version (1 byte); first, once |
-//! | `R` | a rule document (JSON) |
+//! | `R` | a rule document (JSON); version 4: with `warmDelay` or `warmHot` |
 //! | `F` | JSON object: name of a rule read from a file -> digest of what was read |
 //! | `C` | version 3: a class document (JSON); the last has the digests of what was read from files |
 //! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
@@ -43,7 +43,8 @@ use super::varint::{read_name, read_number, write_name, write_number};
 /// The newest version; readers take it and all before it.
 pub const VERSION: u8 = 4;
 
-/// The version without the records of [`super::record`].
+/// The version without rules that say more than their keys, and without the records of
+/// [`super::record`].
 const VERSION_OF_CLASSES: u8 = 3;
 
 /// The version without classes, and without knowledge of how fresh values are.
@@ -125,7 +126,7 @@ impl Snapshot {
 /// The lowest version that has all that there is.
 fn version(state: &State) -> u8 {
     match state {
-        _ if state.has_records() => VERSION,
+        _ if state.has_records() || state.has_warm_terms() || state.rules.say_more() => VERSION,
         _ if state.has_classes_to_save() || state.has_freshness() => VERSION_OF_CLASSES,
         _ if state.jobs.last > 0 => VERSION_OF_JOBS,
         _ => VERSION_OF_RULES,

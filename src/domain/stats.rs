@@ -109,7 +109,7 @@ pub struct Stats {
     /// Keys named outside the fence.
     pub keys_refused: u64,
     /// Warm entries that could not be written.
-    pub warm_failed: u64,
+    pub warm_refused: u64,
     /// Index entries whose key was gone without a word. Not 0: a change went unseen.
     pub dead_names: u64,
     /// By rule name. Rows of rules that are gone go, too (see `State::settle_rules`).
@@ -127,7 +127,7 @@ impl Stats {
             return;
         }
         self.keys_refused += outcome.refused;
-        self.warm_failed += outcome.warm_failed;
+        self.warm_refused += outcome.warm_refused;
         self.all.record(outcome.total, outcome, now_ms);
         match &plan.origin {
             Origin::Purge => self.purges += 1,
@@ -159,7 +159,7 @@ impl Stats {
     /// the run.
     pub fn record_part(&mut self, plan: &Plan, outcome: &Outcome) {
         self.keys_refused += outcome.refused;
-        self.warm_failed += outcome.warm_failed;
+        self.warm_refused += outcome.warm_refused;
         self.all.keys.add(outcome.total);
         self.add_to_events(plan, outcome);
         for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {

@@ -12,14 +12,13 @@ use super::glue::ascii;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
 use super::walk;
+use super::warming;
 use crate::commands::keyspace::EventLimits;
 use crate::domain::batch::{BATCH_SIZE_MAX, BATCH_TIMEOUT_MAX_MS};
 use crate::domain::batches::BatchLimits;
 use crate::domain::budget::{STEPS_MAX_DEFAULT, StepsMax};
 use crate::domain::fence::Fence;
-
-/// Entries the warm stream keeps; the oldest go first. 0 switches the queue off.
-pub(super) static WARM_MAXLEN: AtomicI64 = AtomicI64::new(10_000);
+use crate::domain::warm_terms::DELAY_MAX_MS;
 
 /// Microseconds of one slice of the walk over a keyspace that was there before, and of the
 /// search for the members of new standing patterns.
@@ -105,7 +104,7 @@ impl Number {
     }
 }
 
-static NUMBERS: [Number; 15] = [
+static NUMBERS: [Number; 18] = [
     Number::new(c"source-slice-us", &SOURCE_SLICE_US, 50, 1_000_000),
     Number::new(c"dead-maxlen", &DEAD_MAXLEN, 1, 10_000_000),
     Number::new(c"batch-size", &BATCH_SIZE, 1, BATCH_SIZE_MAX.cast_signed()),
@@ -117,7 +116,10 @@ static NUMBERS: [Number; 15] = [
     Number::new(c"async-slice-us", &ASYNC_SLICE_US, 1, 1_000_000),
     Number::new(c"sync-max-keys", &SYNC_MAX_KEYS, 1, 1 << 32),
     Number::new(c"check-interval", &CHECK_INTERVAL_S, 0, 86_400),
-    Number::new(c"warm-maxlen", &WARM_MAXLEN, 0, 10_000_000),
+    Number::new(c"warm-maxlen", &warming::MAXLEN, 0, 10_000_000),
+    Number::new(c"warm-delay", &warming::DELAY_MS, 0, DELAY_MAX_MS.cast_signed()),
+    Number::new(c"warm-hot", &warming::HOT_MS, 1000, 86_400_000),
+    Number::new(c"warm-timeout", &warming::TIMEOUT_MS, 1, 86_400_000),
     Number::new(c"index-slice-us", &INDEX_SLICE_US, 50, 1_000_000),
     Number::new(c"pattern-max-steps", &PATTERN_MAX_STEPS, 0, i64::MAX),
     Number { is_memory: true, ..Number::new(c"max-index-memory", &MAX_INDEX_MEMORY, 0, i64::MAX) },

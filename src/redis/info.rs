@@ -62,7 +62,7 @@ fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"fills", stats.cache.fills),
         (c"fills_refused", stats.cache.refused),
         (c"keys_refused", stats.keys_refused),
-        (c"warm_failed", stats.warm_failed),
+        (c"warm_refused", stats.warm_refused),
         (c"dead_names", stats.dead_names),
         (c"resolve_micros_p50", stats.all.resolve.percentile(50.0)),
         (c"resolve_micros_p99", stats.all.resolve.percentile(99.0)),
@@ -70,6 +70,17 @@ fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"delete_micros_p50", stats.all.delete.percentile(50.0)),
         (c"delete_micros_p99", stats.all.delete.percentile(99.0)),
         (c"delete_micros_max", stats.all.delete.max()),
+    ];
+    fields.into_iter().for_each(|(name, value)| add(info, name, value));
+    let warm = &state.warming.all;
+    let fields: [(&CStr, u64); 7] = [
+        (c"warm_queued", warm.queued),
+        (c"warm_claimed", warm.claimed),
+        (c"warm_warmed", warm.warmed),
+        (c"warm_failed", warm.failed),
+        (c"warm_deduplicated", warm.deduplicated),
+        (c"warm_cold", warm.cold),
+        (c"warm_waiting", state.warming.len() as u64),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
 }

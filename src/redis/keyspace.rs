@@ -18,13 +18,12 @@ use super::slices;
 use super::sources;
 use super::streams;
 use super::waiters;
-use crate::commands::keyspace::{Denied, EventLimits, Keyspace, WarmEntry};
+use super::warming;
+use crate::commands::keyspace::{Denied, EventLimits, Keyspace, WarmEntry, WarmSettings};
 use crate::domain::name::{Db, NameList};
+use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
 use crate::domain::waiting::Waiter;
-
-/// The stream of keys to compute again.
-const WARM_STREAM: &[u8] = b"inval:warm";
 
 /// Up to so many names are kept as strings between check and deletion. For more it is cheaper
 /// to ask first whether the user may touch all keys, which takes some 50 microseconds.
@@ -218,33 +217,20 @@ impl Keyspace for LiveKeyspace {
         self.may_touch_all_keys(name.string)
     }
 
-    fn warm(&mut self, entry: &WarmEntry) -> Result<(), String> {
-        let max = self.warm_max().to_string();
-        let db = self.ctx.selected_db().to_string();
-        let words: [&[u8]; 16] = [
-            WARM_STREAM,
-            b"MAXLEN",
-            max.as_bytes(),
-            b"*",
-            b"key",
-            entry.key,
-            b"rule",
-            entry.rule.as_bytes(),
-            b"event",
-            entry.event.as_bytes(),
-            b"priority",
-            entry.priority.as_bytes(),
-            b"db",
-            db.as_bytes(),
-            b"payload",
-            entry.payload,
-        ];
-        let words: Vec<Str> = words.iter().map(|word| self.ctx.string(word)).collect();
-        self.ctx.call(c"XADD", c"!", &words).map(|_| ())
+    fn is_hot(&mut self, name: &[u8], within_ms: u64) -> bool {
+        warming::is_hot(self.ctx, name, within_ms)
     }
 
-    fn warm_max(&self) -> u64 {
-        config::WARM_MAXLEN.load(Ordering::Relaxed).unsigned_abs()
+    fn warm(&mut self, entry: &WarmEntry) -> Result<(), String> {
+        warming::append(self.ctx, entry)
+    }
+
+    fn warm_settings(&self) -> WarmSettings {
+        warming::settings()
+    }
+
+    fn warm_length(&mut self, priority: Priority) -> u64 {
+        warming::length(self.ctx, priority)
     }
 
     fn read_entries(

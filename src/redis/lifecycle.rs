@@ -16,6 +16,7 @@ use super::sources;
 use super::state::shared;
 use super::waiters;
 use super::walk;
+use super::warming;
 use crate::domain::change::Change;
 use crate::domain::name::Db;
 use crate::server::Shared;
@@ -114,7 +115,13 @@ extern "C" fn on_role(
     _: *mut c_void,
 ) {
     guarded((), || {
-        shared(&Ctx(ctx), |shared| shared.with(|state| state.tokens.forget_all()));
+        shared(&Ctx(ctx), |shared| {
+            shared.with(|state| {
+                state.tokens.forget_all();
+                // What waits is for the new primary to tell, which knows nothing of it.
+                state.warming.flushed(None);
+            });
+        });
         waiters::serve(&Ctx(ctx));
     });
 }
@@ -188,6 +195,7 @@ extern "C" fn on_cron(
         copies::settle(Ctx(ctx));
         deletes::settle(&Ctx(ctx));
         waiters::sweep(Ctx(ctx));
+        warming::sweep(Ctx(ctx));
         aof::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
         slices::start_if_needed(Ctx(ctx));

@@ -27,6 +27,7 @@ mod state;
 mod streams;
 mod waiters;
 mod walk;
+mod warming;
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_int};

@@ -14,6 +14,10 @@ fn bad_rules_are_refused() {
 {"eventType":"e","tags":"t"}  -> bad rule: invalid type: string "t", expected a sequence
 {"eventType":"e","tags":[1]}  -> bad rule: invalid type: number, expected a string
 {"eventType":"e","tags":["t"],"warmCache":"yes"}  -> bad rule: invalid type: string "yes", expected a boolean
+{"eventType":"e","tags":["t"],"warmCache":true,"warmDelay":-1}  -> rule 'r': warmDelay '-1' is not a whole number of milliseconds from 0 to 3600000
+{"eventType":"e","tags":["t"],"warmCache":true,"warmDelay":3600001}  -> rule 'r': warmDelay '3600001' is not a whole number of milliseconds from 0 to 3600000
+{"eventType":"e","tags":["t"],"warmDelay":5}  -> rule 'r': warmDelay without warmCache: none of the rule's keys is queued; set "warmCache": true, or leave it out
+{"eventType":"e","tags":["t"],"warmCache":false,"warmHot":true}  -> rule 'r': warmHot without warmCache: ..
 {"eventType":"e","tags":["t"],"enabled":null}  -> bad rule: invalid type: null, expected a boolean
 {"name":"x","eventType":"e","tags":["t"]}  -> the document names the rule 'x', the command 'r'; leave "name" out or make them equal
 {"tags":["t"]}  -> rule 'r': no "eventType"; name the event, or a glob over events such as "order.*"

@@ -114,6 +114,8 @@ fn rule() -> impl Strategy<Value = Value> {
             text(select(&["high", "LOW", "medium", "Medium"][..]).prop_map(str::to_owned).boxed()),
         ),
         optional("warmCache", any::<bool>().prop_map(Value::Bool).boxed()),
+        optional("warmDelay", (0..4_000_000_u64).prop_map(|ms| json!(ms)).boxed()),
+        optional("warmHot", any::<bool>().prop_map(Value::Bool).boxed()),
         optional("description", text(any::<String>().boxed())),
         optional("enabled", any::<bool>().prop_map(Value::Bool).boxed()),
     ];

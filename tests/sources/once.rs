@@ -114,7 +114,7 @@ fn check(client: &mut Client, told: &[u64]) {
 }
 
 /// Where the rule's deleted keys are queued.
-const WARM_STREAM: &str = "inval:warm";
+const WARM_STREAM: &str = "inval:warm:medium";
 
 fn rounds(name: &str, few: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(few)

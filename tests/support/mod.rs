@@ -9,6 +9,7 @@
     reason = "each test file uses a part; a test may panic"
 )]
 
+pub mod examples;
 pub mod process;
 pub mod resp;
 pub mod state;
@@ -265,7 +266,8 @@ impl Client {
             .filter_map(|line| line.split_once("keys=")?.1.split(',').next()?.parse::<i64>().ok());
         let live: i64 = counts.sum();
         // The module's own keys are not indexed; in tests only database 0 has one.
-        let own = self.int("EXISTS inval:warm");
+        let own =
+            self.int("EXISTS inval:warm:high inval:warm:medium inval:warm:low inval:warm:dead");
         assert_eq!(self.info("keys"), live - own, "index and keyspace differ");
     }
 }

@@ -102,7 +102,8 @@ pub fn assert_same(primary: &Server, replica: &Server, what: &str) {
     in_sync(primary, replica);
     let (mut ours, mut theirs) = (primary.client(), replica.client());
     assert_eq!(state(&mut theirs), state(&mut ours), "{what}");
-    for line in ["INVAL.CHECK", "XRANGE inval:warm - +"] {
+    let streams = ["high", "medium", "low"].map(|of| format!("XRANGE inval:warm:{of} - +"));
+    for line in ["INVAL.CHECK"].into_iter().chain(streams.iter().map(String::as_str)) {
         assert_eq!(theirs.run(line), ours.run(line), "{what}: {line}");
     }
     for client in [&mut ours, &mut theirs] {

@@ -25,7 +25,7 @@ pub static RULES: &[Spec] = &[
     Spec {
         name: "INVAL.RULE",
         sub: Some("ADD"),
-        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [EMIT n type [type ...]] [WHEN condition] [PRIORITY priority] [WARM] [SOFT milliseconds] [BATCHED] [DOMAIN domain] [DESC text]",
+        syntax: "name ON event [KEYS n key [key ...]] [PATTERNS n regex [regex ...]] [TAGS n tag [tag ...]] [EMIT n type [type ...]] [WHEN condition] [PRIORITY priority] [WARM [DELAY milliseconds] [HOT]] [SOFT milliseconds] [BATCHED] [DOMAIN domain] [DESC text]",
         summary: "Adds a rule without writing JSON.",
         complexity: "O(L) where L is the length of the arguments.",
         flags: "write deny-oom",

@@ -192,6 +192,10 @@ impl fmt::Display for Error {
             Self::BadSoft { ms, limit } => {
                 write!(f, "{ms} milliseconds are no time to serve stale values; give 1 to {limit}")
             }
+            Self::WarmTermsAlone { field } => write!(
+                f,
+                "{field} without warmCache: none of the rule's keys is queued; set \"warmCache\": true, or leave it out"
+            ),
             Self::BadPriority { found } => {
                 write!(f, "priority '{}' is not one of high, medium, low", cut(found))
             }

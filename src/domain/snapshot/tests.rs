@@ -9,6 +9,7 @@ use crate::domain::jobs::Head;
 use crate::domain::request::{Happened, Origin, PlanRule};
 use crate::domain::rule::Priority;
 use crate::domain::rule_document::parse_one;
+use crate::domain::warm_terms::WarmTerms;
 use proptest::prelude::*;
 
 fn chunks(state: &State) -> Vec<Vec<u8>> {
@@ -100,6 +101,7 @@ fn sample_with_jobs() -> State {
                 event: 0,
                 priority: Priority::High,
                 warm: event.is_some(),
+                warm_terms: WarmTerms::default(),
                 soft_ms: None,
                 collects: false,
             }],
@@ -226,6 +228,34 @@ fn more_classes_than_a_document_holds_are_written_and_read() {
     let snapshot = decode(&written).unwrap();
     assert!(snapshot.classes.iter().eq(state.classes.iter().map(|(class, _)| class)));
     assert_eq!(snapshot.class_files, state.class_files);
+}
+
+#[test]
+fn how_keys_are_warmed_is_written_and_read() {
+    let document = br#"{"eventType":"e","tags":["t"],"warmCache":true,"warmDelay":7}"#;
+    let mut state = sample_with_classes();
+    state.rules.set(parse_one(document, Some("late")).unwrap());
+    let written = chunks(&state);
+    assert_eq!(written[0][6], 4, "the version");
+    let terms = WarmTerms { delay_ms: Some(7), hot_only: false };
+    let rules = decode(&written).unwrap().rules;
+    assert_eq!(rules.iter().find(|rule| rule.name == "late").unwrap().warm_terms, terms);
+
+    // Of a job whose rule is gone, too.
+    let mut state = State::default();
+    let terms = WarmTerms { delay_ms: None, hot_only: true };
+    let rule = PlanRule { warm: true, warm_terms: terms, ..PlanRule::nameless() };
+    let origin = Origin::event("e");
+    let head = Head { origin, text: vec![], started_ms: 0, rules: vec![rule] };
+    assert!(state.open_job(1, head, 0, 0));
+    let written = chunks(&state);
+    assert_eq!(written[0][6], 4, "the version");
+    let mut read = State::default();
+    decode(&written).unwrap().for_each_job_record(|db, words| {
+        read.follow(db, words, 0).unwrap();
+    });
+    read.for_each_job(|_, head, _, _| assert_eq!(head.rules[0].warm_terms, terms));
+    assert_eq!(read.jobs.len(), 1);
 }
 
 #[test]
