@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::{Client, Server, eventually, field, text};
+use super::{Client, Server, eventually, field, int, text};
 
 /// The databases that are looked at; tests use no other.
 const DATABASES: [u32; 2] = [0, 3];
@@ -46,13 +46,16 @@ pub fn fill(client: &mut Client) {
     client.run("INVAL.CLASS SET a MATCH a:* b TTL 300 JITTER 10 GRACE 60000 EARLY 1.5 DESC all");
     client.run("INVAL.CLASS SET gone MATCH gone");
     client.run("INVAL.CLASS DEL gone");
-    client.run("INVAL.RULE ADD late ON collected KEYS 1 c:{id} WARM SOFT 5 BATCHED");
+    client.run("INVAL.RULE ADD collects ON collected KEYS 1 c:{id} WARM SOFT 5 BATCHED");
     client.run("INVAL.RULE ADD emits ON first EMIT 1 second DOMAIN shop");
+    client.run("INVAL.SOURCE DEL s");
     client.run("INVAL.SOURCE ADD s STREAM events FORMAT json");
     client.run("XADD events * event nothing id taken");
     eventually("the entry was taken", || {
-        format!("{:?}", client.run("INVAL.SOURCE LIST")).contains("entries\"), Int(1)")
+        let stats = client.run("INVAL.STATS sources");
+        int(field(field(&stats, "sources"), "s"), "entries") == 1
     });
+    client.run("DEL events");
     client.run("CONFIG SET inval.batch-timeout 3600000");
     client.run("INVAL.EVENT collected '{\"id\":1}' ID once");
     client.run("INVAL.EVENT collected '{\"id\":2}' SEQ 7 BY c:2");
