@@ -17,6 +17,7 @@ mod index_memory_tests;
 pub mod invalidate;
 pub mod jobs;
 pub mod keyspace;
+pub mod map;
 pub mod purge;
 pub mod reply;
 pub mod rule;

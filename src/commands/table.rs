@@ -60,7 +60,9 @@ const TAG_READ: &str = "keyspace read";
 
 /// All commands.
 pub fn all() -> impl Iterator<Item = &'static Spec> {
-    [KEYS, definitions::RULES, definitions::CLASSES, REPORTS].into_iter().flatten()
+    [KEYS, definitions::RULES, definitions::CLASSES, definitions::MAPPINGS, REPORTS]
+        .into_iter()
+        .flatten()
 }
 
 /// The commands on keys and tags.

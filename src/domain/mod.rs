@@ -23,6 +23,7 @@ pub mod doomed;
 mod engine_cost;
 pub mod error;
 pub mod fence;
+pub mod file_document;
 mod files;
 pub mod freshness;
 pub mod freshness_record;
@@ -88,6 +89,8 @@ use deletion::Deletion;
 use fence::Fence;
 use index_memory::IndexMemory;
 use jobs::Jobs;
+use mapping::Mapping;
+use mapping_table::MappingTable;
 use name::Db;
 use pass::{Drift, Pass};
 use rule::Rule;
@@ -119,6 +122,12 @@ pub struct State {
     file_classes: Vec<(Class, u64)>,
     /// What of them is in `classes` already, likewise.
     pub class_files: FileDigests,
+    /// The mappings of payloads to events, server-wide.
+    pub mappings: MappingTable,
+    /// The mappings that files held, likewise.
+    file_mappings: Vec<(Mapping, u64)>,
+    /// What of them is in `mappings` already, likewise.
+    pub mapping_files: FileDigests,
     /// What happened so far.
     pub stats: Stats,
     /// The bound of what may be known and deleted.

@@ -9,6 +9,7 @@ const DATABASES: [u32; 2] = [0, 3];
 pub fn state(client: &mut Client) -> Vec<String> {
     let mut lines = vec![text(&client.run("INVAL.RULE DUMP"))];
     lines.push(text(&client.run("INVAL.CLASS DUMP")));
+    lines.push(text(&client.run("INVAL.MAP DUMP")));
     lines.push(format!("{:?}", client.run("INVAL.RULE LIST")));
     for db in DATABASES {
         client.run(&format!("SELECT {db}"));
@@ -26,7 +27,7 @@ pub fn state(client: &mut Client) -> Vec<String> {
     lines
 }
 
-/// Rules, classes and tags of all kinds, in two databases.
+/// Rules, classes, mappings and tags of all kinds, in two databases.
 pub fn fill(client: &mut Client) {
     client.run("INVAL.RULE ADD r ON e KEYS 1 a:{id} TAGS 1 t WHEN 'exists id' WARM");
     client.run("INVAL.RULE ADD off ON e KEYS 1 b");
@@ -34,6 +35,10 @@ pub fn fill(client: &mut Client) {
     client.run("INVAL.CLASS SET a MATCH a:* b TTL 300 JITTER 10 GRACE 60000 EARLY 1.5 DESC all");
     client.run("INVAL.CLASS SET gone MATCH gone");
     client.run("INVAL.CLASS DEL gone");
+    client
+        .run(r#"INVAL.MAP SET m '{"each":"a[*]","events":[{"event":"e","fields":{"id":"id"}}]}'"#);
+    client.run(r#"INVAL.MAP SET gone '{"events":[{"event":"gone"}]}'"#);
+    client.run("INVAL.MAP DEL gone");
     client.set_all(&["a:1", "a:2", "plain"]);
     client.run("HSET h f v");
     client.run("TAG.SET a:1 t u");

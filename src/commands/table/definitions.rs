@@ -1,7 +1,8 @@
-//! The commands that say what is to happen: rules and classes.
+//! The commands that say what is to happen: rules, classes and mappings.
 
 use super::help;
 use crate::commands::class::{self, DelClasses, GetClass, LoadClasses, SetClass};
+use crate::commands::map::{self, DelMappings, GetMapping, LoadMappings, SetMapping, TestMapping};
 use crate::commands::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
 use crate::commands::spec::{KeyUse, Spec};
 
@@ -200,5 +201,97 @@ pub static CLASSES: &[Spec] = &[
         categories: "",
         key: KeyUse::None,
         run: |args, _| help(args, |spec| spec.name == "INVAL.CLASS"),
+    },
+];
+
+/// The mappings of payloads to events.
+pub static MAPPINGS: &[Spec] = &[
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("SET"),
+        syntax: "name json",
+        summary: "Sets a mapping from its JSON document, in place of the one with its name: which events come of a payload.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "write deny-oom",
+        categories: WRITE,
+        key: KeyUse::None,
+        run: |args, server| SetMapping::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("GET"),
+        syntax: "name",
+        summary: "The document of a mapping, field by field.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "readonly",
+        categories: READ,
+        key: KeyUse::None,
+        run: |args, server| GetMapping::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("DEL"),
+        syntax: "name [name ...]",
+        summary: "Deletes mappings; replies with the number deleted.",
+        complexity: "O(N) where N is the number of names.",
+        flags: "write",
+        categories: WRITE,
+        key: KeyUse::None,
+        run: |args, server| DelMappings::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("LIST"),
+        syntax: "",
+        summary: "All mappings, each as GET shows it.",
+        complexity: "O(L) where L is the length of the documents.",
+        flags: "readonly",
+        categories: READ,
+        key: KeyUse::None,
+        run: map::list,
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("LOAD"),
+        syntax: "json [REPLACE]",
+        summary: "Checks a document of mappings whole, then swaps it in, beside the others or in place of all; or names every error and changes nothing.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "write deny-oom",
+        categories: WRITE,
+        key: KeyUse::None,
+        run: |args, server| LoadMappings::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("DUMP"),
+        syntax: "",
+        summary: "All mappings as one JSON document that LOAD reads.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "readonly",
+        categories: READ,
+        key: KeyUse::None,
+        run: map::dump,
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("TEST"),
+        syntax: "<name | *> json",
+        summary: "The events that a mapping makes of a payload, or all mappings do, each with the rules that would take it; changes nothing.",
+        complexity: "O(L*M) where L is the length of the payload and M that of the mappings.",
+        flags: "readonly",
+        categories: READ,
+        key: KeyUse::None,
+        run: |args, server| TestMapping::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("HELP"),
+        syntax: "",
+        summary: "This list.",
+        complexity: "O(1)",
+        flags: "readonly fast allow-stale",
+        categories: "",
+        key: KeyUse::None,
+        run: |args, _| help(args, |spec| spec.name == "INVAL.MAP"),
     },
 ];

@@ -166,7 +166,10 @@ fn the_bytes_of_version_2_are_read_for_ever() {
 
 #[test]
 fn every_cut_and_every_flipped_byte_is_refused() {
-    let good = chunks(&sample_with_classes());
+    let mut state = sample_with_classes();
+    let mapping = mapping_document::parse_one(br#"{"events":[{"event":"e"}]}"#, "m");
+    state.mappings.set(mapping.unwrap());
+    let good = chunks(&state);
     for at in 0..good.len() {
         assert!(decode(&good[..at]).is_err());
         let mut missing = good.clone();
@@ -206,6 +209,39 @@ fn classes_are_written_and_read() {
 }
 
 #[test]
+fn the_bytes_of_version_3_are_read_for_ever() {
+    let snapshot =
+        decode(&fixture(include_bytes!("../../../tests/fixtures/snapshot-v3.bin"))).unwrap();
+    let state = sample_with_classes();
+    assert_eq!(snapshot.classes, [state.classes.get("c").unwrap().0.clone()]);
+    assert_eq!(records(&snapshot), RECORDS);
+    assert_eq!((snapshot.class_files, snapshot.files["r"]), (state.class_files, 77));
+}
+
+#[test]
+fn mappings_are_written_and_read() {
+    let mut state = sample_with_classes();
+    let of = |name: &str| {
+        let json = br#"{"each":"a[*]","events":[{"event":"e","fields":{"b":"c"}}]}"#;
+        mapping_document::parse_one(json, name).unwrap()
+    };
+    (0..3).for_each(|at| state.mappings.set(of(&at.to_string())));
+    state.mapping_files.insert("d".to_owned(), 79);
+    let written = chunks(&state);
+    assert_eq!((chunks(&sample_with_classes())[0][6], written[0][6]), (3, 4), "the version");
+    let snapshot = decode(&written).unwrap();
+    let documents = |all: Vec<&Mapping>| mapping_document::to_json(all.into_iter());
+    assert_eq!(
+        documents(snapshot.mappings.iter().collect()),
+        documents(state.mappings.iter().collect())
+    );
+    assert_eq!(
+        (snapshot.mapping_files, snapshot.class_files),
+        (state.mapping_files, state.class_files)
+    );
+}
+
+#[test]
 fn more_classes_than_a_document_holds_are_written_and_read() {
     let mut state = State::default();
     for at in 0..9 {
@@ -223,13 +259,13 @@ fn more_classes_than_a_document_holds_are_written_and_read() {
 
 #[test]
 fn a_newer_version_is_refused_by_name() {
-    let mut header = b"HINVAL\x04".to_vec();
+    let mut header = b"HINVAL\x05".to_vec();
     let sum = crc32fast::hash(&header);
     header.extend_from_slice(&sum.to_le_bytes());
     let error = Decoder::default().feed(&header).unwrap_err();
     assert_eq!(
         error,
-        "the snapshot has format version 4, this module reads 3; load a newer module"
+        "the snapshot has format version 5, this module reads 4; load a newer module"
     );
 }
 
