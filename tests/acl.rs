@@ -231,7 +231,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 35] = [
+const COMMANDS: [(&str, i64, usize); 43] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
