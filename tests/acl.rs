@@ -212,6 +212,9 @@ fn rules_are_for_those_who_may_change_them() {
         "INVAL.CLASS SET c MATCH c",
         "INVAL.CLASS LOAD []",
         "INVAL.CLASS DEL c",
+        "INVAL.MAP SET m {}",
+        "INVAL.MAP LOAD []",
+        "INVAL.MAP DEL m",
         "INVAL.CHECK",
     ] {
         assert!(bob.error(line).starts_with("NOPERM "), "{line}");
@@ -228,7 +231,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 35] = [
+const COMMANDS: [(&str, i64, usize); 43] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
@@ -260,6 +263,14 @@ const COMMANDS: [(&str, i64, usize); 35] = [
     ("INVAL.CLASS|LOAD", -3, 2),
     ("INVAL.CLASS|DUMP", 2, 0),
     ("INVAL.CLASS|HELP", 2, 0),
+    ("INVAL.MAP|SET", 4, 2),
+    ("INVAL.MAP|GET", 3, 1),
+    ("INVAL.MAP|DEL", -3, 1),
+    ("INVAL.MAP|LIST", 2, 0),
+    ("INVAL.MAP|LOAD", -3, 2),
+    ("INVAL.MAP|DUMP", 2, 0),
+    ("INVAL.MAP|TEST", 4, 2),
+    ("INVAL.MAP|HELP", 2, 0),
     ("INVAL.STATS", -1, 1),
     ("INVAL.HEALTH", 1, 0),
     ("INVAL.CHECK", 1, 0),

@@ -98,7 +98,7 @@ fn all(client: &mut Client) -> String {
     for key in client.keys() {
         parts.push(format!("{key} {:?}", texts(&client.run(&format!("TAG.GET {key}")))));
     }
-    for line in ["INVAL.RULE DUMP", "INVAL.CLASS DUMP"] {
+    for line in ["INVAL.RULE DUMP", "INVAL.CLASS DUMP", "INVAL.MAP DUMP"] {
         parts.push(text(&client.run(line)));
     }
     let mut stats = client.run("INVAL.STATS");
@@ -117,7 +117,10 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     let lines = texts(&scene.client.run("INVAL.HELP"));
     let (mut answered, mut refused) = (vec![], 0);
     for usage in lines.iter().step_by(2) {
-        let words = if ["INVAL.RULE", "INVAL.CLASS"].iter().any(|name| usage.starts_with(name)) {
+        let words = if ["INVAL.RULE", "INVAL.CLASS", "INVAL.MAP"]
+            .iter()
+            .any(|name| usage.starts_with(name))
+        {
             2
         } else {
             1
@@ -134,9 +137,9 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     }
     assert_eq!(
         answered.join(", "),
-        "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.CLASS LIST, INVAL.CLASS DUMP, INVAL.CLASS HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
+        "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.CLASS LIST, INVAL.CLASS DUMP, INVAL.CLASS HELP, INVAL.MAP LIST, INVAL.MAP DUMP, INVAL.MAP HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
     );
-    assert_eq!(refused, 22);
+    assert_eq!(refused, 27);
 }
 
 #[test]
@@ -152,6 +155,8 @@ INVAL.CLASS  -> wrong number of arguments for 'inval.class' command
 INVAL.CLASS NOPE x  -> unknown subcommand 'NOPE'. Try INVAL.CLASS HELP.
 INVAL.CLASS SET c  -> wrong number of arguments for 'inval.class|set' command
 INVAL.CLASS LIST x  -> wrong number of arguments for 'inval.class|list' command
+INVAL.MAP NOPE x  -> unknown subcommand 'NOPE'. Try INVAL.MAP HELP.
+INVAL.MAP SET m  -> wrong number of arguments for 'inval.map|set' command
 TAG.GET a b  -> wrong number of arguments for 'tag.get' command
 TAG.CARD t1 t2  -> wrong number of arguments for 'tag.card' command
 INVAL.RULE SET r {} x  -> wrong number of arguments for 'inval.rule|set' command
@@ -181,6 +186,11 @@ INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY x  -> delay 'x' is not a whole number 
 INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 3600001  -> rule 'r': warmDelay '3600001' is not a whole number of milliseconds from 0 to 3600000
 INVAL.RULE ADD r ON e KEYS 1 a HOT  -> unexpected argument 'HOT'; ..
 INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 5 DELAY 6  -> unexpected argument 'DELAY'; ..
+INVAL.MAP SET m {}  -> mapping 'm': no events; give at least one in \"events\"
+INVAL.MAP SET m '{\"events\":[{\"event\":\"e\",\"when\":\"a\"}]}'  -> mapping 'm': events[0]: condition 'a': expected '=', '!=', 'in', 'contains' or 'matches', found the end, at byte 1
+INVAL.MAP LOAD [] x  -> unexpected argument 'x'; usage: INVAL.MAP LOAD json [REPLACE]
+INVAL.MAP TEST none {}  -> there is no mapping 'none'; INVAL.MAP LIST shows them
+INVAL.MAP TEST * 5  -> payload is a number, not a JSON object; ..
 INVAL.RULE ADD r ON e KEYS 1 a SOFT 0  -> 0 milliseconds are no time to serve stale values; ..
 INVAL._FRESH 0 0 KEYS a  -> INVAL._FRESH is for replication alone; use INVAL.PURGE ... SOFT
 INVAL.PURGE GLOB * x  -> unexpected argument 'x'; usage: INVAL.PURGE <KEYS..

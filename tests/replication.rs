@@ -42,6 +42,7 @@ fn every_kind_of_full_sync_brings_the_whole_state() {
         client.run("FLUSHALL");
         client.run("INVAL.RULE ADD mine ON mine KEYS 1 mine");
         client.run("INVAL.CLASS SET mine MATCH mine");
+        client.run(r#"INVAL.MAP SET mine '{"events":[{"event":"mine"}]}'"#);
         client.set_all(&["a:1", "plain", "mine"]);
         client.run("TAG.SET plain mine t");
         client.run("SELECT 3");
@@ -68,6 +69,7 @@ fn a_broken_link_is_mended_from_the_backlog() {
         client.run("COPY k:1 copied REPLACE");
         client.run(&format!("INVAL.RULE ADD late{round} ON late TAGS 1 while:away WARM"));
         client.run(&format!("INVAL.CLASS SET late{round} MATCH late:* TTL {round}"));
+        client.run(&format!(r#"INVAL.MAP SET late{round} '{{"events":[{{"event":"late"}}]}}'"#));
         client.run("INVAL.PURGE KEYS 1 k:2");
         if round == 3 {
             client.run("INVAL.EVENT late");
@@ -120,6 +122,7 @@ fn a_replica_that_becomes_primary_resolves_events_itself() {
     assert_eq!(info_text(&mut client, "sync_partial_ok"), "1");
     client.run("INVAL.RULE DEL r off");
     client.run("INVAL.CLASS DEL a");
+    client.run("INVAL.MAP DEL m");
     client.run("COPY plain copied");
     client.run("TAG.SET copied t");
     assert_same(&heir, &primary, "after more");
@@ -279,6 +282,9 @@ fn a_replica_answers_and_does_nothing_by_itself() {
         "INVAL.CLASS SET c MATCH c",
         "INVAL.CLASS LOAD '[]' REPLACE",
         "INVAL.CLASS DEL a",
+        "INVAL.MAP SET x '{\"events\":[{\"event\":\"e\"}]}'",
+        "INVAL.MAP LOAD '[]' REPLACE",
+        "INVAL.MAP DEL m",
         "TAG._CARRY a:1 t",
     ] {
         let error = reader.error(line);

@@ -190,7 +190,8 @@ fn each_file_hits_what_its_cases_say_and_nothing_else() {
 fn the_files_together_do_what_each_does_alone() {
     let found = fs::read_dir(rules_dir()).unwrap().map(|entry| entry.unwrap().file_name());
     let found = found.map(|name| name.into_string().unwrap());
-    let found = found.filter(|name| !["README.md", "classes.json"].contains(&name.as_str()));
+    let no_rules = ["README.md", "classes.json", "chainhook.map.json"];
+    let found = found.filter(|name| !no_rules.contains(&name.as_str()));
     assert_eq!(sorted(found), FILES.iter().map(|file| file.name).collect::<Vec<_>>());
     check_all(&server_with(&rules_dir()), FILES.iter().flat_map(|file| file.cases));
 }
@@ -275,18 +276,26 @@ fn the_page_on_rules_names_every_file_and_field_and_its_examples_load() {
     assert!(!examples.is_empty());
     for example in examples {
         let command: &[u8] =
-            if example.contains("\"classes\"") { b"INVAL.CLASS" } else { b"INVAL.RULE" };
+            match ["\"classes\"", "\"mappings\""].map(|word| example.contains(word)) {
+                [true, _] => b"INVAL.CLASS",
+                [_, true] => b"INVAL.MAP",
+                _ => b"INVAL.RULE",
+            };
         client.call(&[command, b"LOAD", example.as_bytes()]).unwrap();
     }
     client.run(r#"INVAL.RULE SET r '{"eventType":"e","tags":["t"]}'"#);
     client.run("INVAL.CLASS SET c MATCH c");
+    client.run(r#"INVAL.MAP SET m '{"events":[{"event":"e"}]}'"#);
+    let Value::Map(of_mapping) = client.run("INVAL.MAP GET m") else { panic!("no map") };
     let Value::Map(fields) = client.run("INVAL.RULE GET r") else { panic!("no map") };
     let Value::Map(of_class) = client.run("INVAL.CLASS GET c") else { panic!("no map") };
     // Up to its description; what follows is counted.
     let last = of_class.iter().position(|(name, _)| text(name) == "description").unwrap();
-    let fields = fields.iter().chain(&of_class[..=last]);
+    let fields = fields.iter().chain(&of_class[..=last]).chain(&of_mapping);
     let fields = fields.map(|(name, _)| format!("| `{}` |", text(name)));
-    let files = FILES.iter().map(|file| file.name).chain(["classes.json"]);
+    let within = ["event", "fields", "path", "match", "default", "value"];
+    let fields = fields.chain(within.map(|name| format!("| `{name}` |")));
+    let files = FILES.iter().map(|file| file.name).chain(["classes.json", "chainhook.map.json"]);
     for wanted in fields.chain(files.map(|file| format!("[{file}]({file})"))) {
         assert!(page.contains(&wanted), "rules/README.md lacks {wanted}");
     }

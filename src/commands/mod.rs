@@ -22,6 +22,7 @@ mod index_memory_tests;
 pub mod invalidate;
 pub mod jobs;
 pub mod keyspace;
+pub mod map;
 pub mod purge;
 pub mod record;
 pub mod reply;

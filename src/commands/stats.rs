@@ -130,6 +130,7 @@ fn index(state: &State, deferred: u64) -> Reply {
         ("tagged", Reply::count(edges)),
         ("rules", Reply::count(state.rules.len())),
         ("classes", Reply::count(state.classes.len())),
+        ("mappings", Reply::count(state.mappings.len())),
         ("standing_patterns", Reply::count(standing.patterns)),
         ("standing_building", Reply::count(standing.building)),
         ("standing_too_broad", Reply::count(standing.broad)),

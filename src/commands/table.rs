@@ -1,6 +1,7 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
 mod definitions;
+mod sources;
 
 use std::sync::LazyLock;
 
@@ -62,9 +63,16 @@ const TAG_READ: &str = "keyspace read";
 
 /// All commands.
 pub fn all() -> impl Iterator<Item = &'static Spec> {
-    [KEYS, definitions::RULES, definitions::CLASSES, definitions::SOURCES, REPORTS]
-        .into_iter()
-        .flatten()
+    [
+        KEYS,
+        definitions::RULES,
+        definitions::CLASSES,
+        definitions::MAPPINGS,
+        sources::SOURCES,
+        REPORTS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The commands on keys and tags.

@@ -1,7 +1,7 @@
 //! Classes as JSON: what `INVAL.CLASS SET/LOAD/DUMP` and the files of `rules/` hold.
 //!
 //! One class is an object with the fields of [`ClassDocument`]; a document is one class, an
-//! array of classes, or `{"classes": [...]}`. A file may have `"rules"` beside `"classes"`.
+//! array of classes, or `{"classes": [...]}`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
@@ -11,8 +11,7 @@ use super::class_table::GLOBS_MAX;
 use super::document::{self, Definitions, Kind};
 use super::error::{Error, Result};
 use super::glob::Glob;
-use super::rule::{Rule, check_name};
-use super::rule_document;
+use super::rule::check_name;
 use super::snapshot::FileDigests;
 
 /// A class as it is written.
@@ -144,36 +143,12 @@ pub fn parse_with_files(text: &[u8]) -> std::result::Result<Definitions<Class>, 
     from_json(json)
 }
 
-fn from_json(json: Value) -> std::result::Result<Definitions<Class>, Vec<Error>> {
-    document::definitions(Kind::Class, json, ClassDocument::into_class, |class| &class.name)
-}
-
-/// Reads what a file holds: a document of rules, of classes, or `"rules"` beside `"classes"`.
+/// The same of JSON that was read already.
 ///
 /// # Errors
-/// Everything that is wrong, one error per rule and class.
-pub fn parse_file(text: &[u8]) -> std::result::Result<(Vec<Rule>, Vec<Class>), Vec<Error>> {
-    let mut json = document::parse_json(Kind::Rule, text).map_err(|error| vec![error])?;
-    let classes = json.as_object_mut().and_then(|fields| fields.remove(Kind::Class.many()));
-    let Some(classes) = classes else {
-        return rule_document::from_json(json).map(|(rules, _)| (rules, vec![]));
-    };
-    let classes = from_json(serde_json::json!({ Kind::Class.many(): classes }));
-    let other = json.as_object().and_then(|fields| fields.keys().next().cloned());
-    let rules = match other {
-        None => Ok((vec![], None)),
-        Some(_) if json.get(Kind::Rule.many()).is_some() => rule_document::from_json(json),
-        Some(unknown) => {
-            let why = format!("unknown field `{unknown}` beside `classes`");
-            Err(vec![Error::BadField { kind: Kind::Class, why }])
-        }
-    };
-    match (rules, classes) {
-        (Ok((rules, _)), Ok((classes, _))) => Ok((rules, classes)),
-        (rules, classes) => {
-            Err([rules.err(), classes.err()].into_iter().flatten().flatten().collect())
-        }
-    }
+/// The same.
+pub fn from_json(json: Value) -> std::result::Result<Definitions<Class>, Vec<Error>> {
+    document::definitions(Kind::Class, json, ClassDocument::into_class, |class| &class.name)
 }
 
 /// Writes a document that [`parse_with_files`] reads back.
@@ -277,39 +252,5 @@ mod tests {
         let found: Vec<String> = found.iter().map(Error::to_string).collect();
         let told = rows.iter().enumerate().map(|(at, (_, why))| format!("classes[{at}]: {why}"));
         assert_eq!(found, told.collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_file_holds_rules_and_classes() {
-        let read = |text: &str| match parse_file(text.as_bytes()) {
-            Ok((rules, classes)) => format!("{} {}", rules.len(), classes.len()),
-            Err(errors) => errors.iter().map(Error::to_string).collect::<Vec<_>>().join(" | "),
-        };
-        let rule = r#"{"eventType":"e","tags":["t"]}"#;
-        let class = r#"{"name":"c","match":["c"]}"#;
-        assert_eq!(read(&format!("[{rule}]")), "1 0");
-        assert_eq!(read(rule), "1 0");
-        assert_eq!(read(&format!(r#"{{"classes":[{class}]}}"#)), "0 1");
-        assert_eq!(read(&format!(r#"{{"rules":[{rule}],"classes":[{class}]}}"#)), "1 1");
-        assert_eq!(
-            read(&format!(r#"{{"rules":[{{}}],"classes":[{class},{class},{{}}]}}"#)),
-            "rules[0]: rule '': no \"eventType\"; name the event, or a glob over events such as \"order.*\" | classes[1]: class 'c' appears twice; give each class its own \"name\" | classes[2]: class '': empty class name; give it at least one byte"
-        );
-        assert_eq!(
-            read(r#"{"classes":[],"x":1}"#),
-            "bad class: unknown field `x` beside `classes`"
-        );
-        assert_eq!(
-            read(r#"{"classes":{}}"#),
-            "bad class: `classes` is an object, expected an array of classes"
-        );
-        assert_eq!(
-            read(r#"{"classes":[],"rules":[],"x":1}"#),
-            "bad rule: unknown field `x` beside `rules`"
-        );
-        assert_eq!(
-            read("{"),
-            "rule document is not valid JSON at line 1 column 1: EOF while parsing an object"
-        );
     }
 }

@@ -1,34 +1,30 @@
-//! Rules and classes from files, and what a load of data leaves of them.
+//! Rules, classes and mappings from files, and what a load of data leaves of them.
 
 use super::State;
-use super::class::Class;
 use super::class_document;
 use super::class_table::ClassTable;
+use super::file_document::FileDefinitions;
 use super::key_table::TOGETHER;
+use super::mapping::Mapping;
+use super::mapping_document;
+use super::mapping_table::MappingTable;
 use super::name::Db;
-use super::rule::Rule;
 use super::rule_document;
 use super::rule_table::RuleTable;
 use super::snapshot::{self, FileDigests, Snapshot};
 use super::travel::Travel;
 
 impl State {
-    /// Takes the rules and classes of files in.
-    pub fn set_files(&mut self, rules: Vec<Rule>, classes: Vec<Class>) {
-        let rules = rules.into_iter().map(|rule| {
-            let digest = snapshot::digest(&rule_document::to_json(std::iter::once(&rule)));
-            (rule, digest)
-        });
-        let classes = classes.into_iter().map(|class| {
-            let digest = snapshot::digest(&class_document::to_json(std::iter::once(&class)));
-            (class, digest)
-        });
-        (self.file_rules, self.file_classes) = (rules.collect(), classes.collect());
+    /// Takes what files define in.
+    pub fn set_files(&mut self, found: FileDefinitions) {
+        self.file_rules = digested(found.rules, |one| rule_document::to_json(one));
+        self.file_classes = digested(found.classes, |one| class_document::to_json(one));
+        self.file_mappings = digested(found.mappings, |one| mapping_document::to_json(one));
         self.merge_files();
     }
 
-    /// The data is about to be loaded: what was known of rules and classes is forgotten, except
-    /// what files say, which holds until a snapshot or a command says otherwise. From a primary
+    /// The data is about to be loaded: what was known of rules, classes and mappings is forgotten,
+    /// except what files say, which holds until a snapshot or a command says otherwise. From a primary
     /// comes everything, so files say nothing.
     pub fn begin_load(&mut self, from_primary: bool) {
         self.travel = Travel::default();
@@ -40,6 +36,8 @@ impl State {
         self.files.clear();
         self.classes = ClassTable::default();
         self.class_files.clear();
+        self.mappings = MappingTable::default();
+        self.mapping_files.clear();
         if !from_primary {
             self.merge_files();
         }
@@ -47,7 +45,7 @@ impl State {
         self.settle_rules();
     }
 
-    /// Takes a snapshot in, after its keys. With `files_count`, a rule or class whose file has
+    /// Takes a snapshot in, after its keys. With `files_count`, a definition whose file has
     /// changed since the snapshot is taken from the file; one whose file is the same is left as
     /// it was in the snapshot: changed, switched off or deleted.
     pub fn restore(&mut self, snapshot: Snapshot, files_count: bool) {
@@ -82,6 +80,8 @@ impl State {
         self.files = snapshot.files;
         self.classes.replace(snapshot.classes);
         self.class_files = snapshot.class_files;
+        self.mappings.replace(snapshot.mappings);
+        self.mapping_files = snapshot.mapping_files;
         if files_count && !self.loads_from_primary {
             self.merge_files();
         }
@@ -101,10 +101,9 @@ impl State {
         std::mem::take(&mut self.unsure)
     }
 
-    /// Takes over the rules and classes whose files have changed since `files` and `class_files`
-    /// were written.
+    /// Takes over the definitions whose files have changed since the digests were written.
     pub fn merge_files(&mut self) {
-        let Self { rules, classes, .. } = self;
+        let Self { rules, classes, mappings, .. } = self;
         merge(&self.file_rules, |rule| &rule.name, &mut self.files, |rule| rules.set(rule));
         merge(
             &self.file_classes,
@@ -112,6 +111,7 @@ impl State {
             &mut self.class_files,
             |class| classes.set(class),
         );
+        merge(&self.file_mappings, Mapping::name, &mut self.mapping_files, |one| mappings.set(one));
     }
 
     /// All rules as documents that `INVAL.RULE LOAD` reads one after the other, the last with what
@@ -135,6 +135,22 @@ impl State {
         })
     }
 
+    /// All mappings as documents that `INVAL.MAP LOAD` reads one after the other, likewise.
+    pub fn mapping_documents(&self) -> Vec<String> {
+        if !self.has_mappings_to_save() {
+            return vec![];
+        }
+        in_documents(self.mappings.parts(), |part, is_last| match is_last {
+            true => mapping_document::to_json_with_files(part.into_iter(), &self.mapping_files),
+            false => mapping_document::to_json(part.into_iter()),
+        })
+    }
+
+    /// Whether a snapshot without the mappings would lose something.
+    pub fn has_mappings_to_save(&self) -> bool {
+        !self.mappings.is_empty() || !self.mapping_files.is_empty()
+    }
+
     /// Whether a snapshot without the classes would lose something.
     pub fn has_classes_to_save(&self) -> bool {
         !self.classes.is_empty() || !self.class_files.is_empty()
@@ -145,11 +161,21 @@ impl State {
         !self.rules.is_empty()
             || !self.files.is_empty()
             || self.has_classes_to_save()
+            || self.has_mappings_to_save()
             || !self.jobs.is_empty()
             || self.has_records()
             || self.has_freshness()
             || self.sizes().2 > 0
     }
+}
+
+/// Each with the digest of the document it makes alone.
+fn digested<T>(found: Vec<T>, json: impl Fn(std::iter::Once<&T>) -> String) -> Vec<(T, u64)> {
+    let digested = |one| {
+        let digest = snapshot::digest(&json(std::iter::once(&one)));
+        (one, digest)
+    };
+    found.into_iter().map(digested).collect()
 }
 
 /// A document for each part; `write` is told whether it is the last.
@@ -178,6 +204,8 @@ fn merge<T: Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::class::Class;
+    use crate::domain::rule::Rule;
 
     fn rule(name: &str, tag: &str) -> Rule {
         let json = format!(r#"{{"eventType":"e","tags":["{tag}"]}}"#);
@@ -189,14 +217,21 @@ mod tests {
         class_document::parse_one(json.as_bytes(), name).unwrap()
     }
 
-    /// Names with a number each: rules with such tags, and classes with such globs.
+    fn mapping(name: &str, event: &str) -> Mapping {
+        let json = format!(r#"{{"events":[{{"event":"{event}"}}]}}"#);
+        mapping_document::parse_one(json.as_bytes(), name).unwrap()
+    }
+
+    /// Names with a number each: rules with such tags, classes with such globs, and mappings to
+    /// such events.
     fn files(state: &mut State, of: &[(&str, &str)]) {
         let rules = of.iter().map(|(name, tag)| rule(name, tag)).collect();
         let classes = of.iter().map(|(name, glob)| class(name, glob)).collect();
-        state.set_files(rules, classes);
+        let mappings = of.iter().map(|(name, event)| mapping(name, event)).collect();
+        state.set_files(FileDefinitions { rules, classes, mappings });
     }
 
-    /// The rules, which the classes are like.
+    /// The rules, which the classes and mappings are like.
     fn shown(state: &State) -> String {
         let text = |rule: &Rule| format!("{}:{}", rule.name, rule.targets[0].template.source());
         let rules = state.rules.iter().map(text).collect::<Vec<_>>().join(" ");
@@ -204,6 +239,9 @@ mod tests {
             |class: &Class| format!("{}:{}", class.name, class.globs[0].source().escape_ascii());
         let classes = state.classes.iter().map(|(class, _)| text(class)).collect::<Vec<_>>();
         assert_eq!(classes.join(" "), rules);
+        let event = |mapping: &Mapping| mapping.document().events[0]["event"].clone();
+        let text = |one: &Mapping| format!("{}:{}", one.name(), event(one).as_str().unwrap());
+        assert_eq!(state.mappings.iter().map(text).collect::<Vec<_>>().join(" "), rules);
         rules
     }
 
@@ -217,6 +255,9 @@ mod tests {
         before.classes.set(class("b", "changed"));
         before.classes.remove("c");
         before.classes.set(class("run-time", "1"));
+        before.mappings.set(mapping("b", "changed"));
+        before.mappings.remove("c");
+        before.mappings.set(mapping("run-time", "1"));
         let snapshot = || {
             let mut decoder = snapshot::Decoder::default();
             let mut read = None;
@@ -235,10 +276,14 @@ mod tests {
         after.restore(snapshot(), false);
         assert_eq!(shown(&after), "a:1 b:changed run-time:1");
         assert_eq!((&after.files, &after.class_files), (&before.files, &before.class_files));
+        assert_eq!(after.mapping_files, before.mapping_files);
         // Nothing but digests: they are not to be lost either.
         let mut digests = State::default();
         assert!(!digests.has_anything_to_save());
         digests.class_files.insert("gone".to_owned(), 1);
+        assert!(digests.has_anything_to_save());
+        digests.class_files.clear();
+        digests.mapping_files.insert("gone".to_owned(), 1);
         assert!(digests.has_anything_to_save());
     }
 }

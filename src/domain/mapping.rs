@@ -1,6 +1,7 @@
 //! A mapping: which events come of a payload as an application has it.
 //!
-//! `each` says what the items of the payload are, and each entry of `events` what comes of an
+//! `each` says what the items of the payload are, where several paths lead to items those of one
+//! after those of the other, and each entry of `events` what comes of an
 //! item. Paths start at the item; `.` is the item itself, `^` what is one level out, `$` the
 //! whole payload. Every `[*]` of an `each` is a level: below `blocks[*].transactions[*]` the item
 //! is a transaction, `^` its block, and `^.^` the payload.
@@ -32,7 +33,8 @@ pub const LOOKS_MAX: u64 = 4_000_000;
 #[derive(Clone, Debug)]
 pub struct Mapping {
     pub(super) document: MappingDocument,
-    pub(super) each: Option<Path>,
+    /// Where the items are; the payload is the item when empty.
+    pub(super) each: Vec<Path>,
     pub(super) events: Vec<Event>,
     pub(super) compiled_bytes: usize,
 }
@@ -42,7 +44,7 @@ pub struct Mapping {
 pub(super) struct Event {
     pub(super) name: Template,
     /// Further in than the item; all that follows starts there then.
-    pub(super) each: Option<Path>,
+    pub(super) each: Vec<Path>,
     pub(super) when: Option<Condition>,
     /// The item itself is the payload when absent.
     pub(super) fields: Option<Vec<(String, Source)>>,
@@ -52,7 +54,12 @@ pub(super) struct Event {
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     Constant(Value),
-    Path { path: Path, capture: Option<TextRegex>, default: Option<Value> },
+    /// Of several paths, the first that leads to a value.
+    Paths {
+        paths: Vec<Path>,
+        capture: Option<TextRegex>,
+        default: Option<Value>,
+    },
 }
 
 /// An event that came of a payload.
@@ -91,10 +98,7 @@ impl Mapping {
         let mut found = Found::default();
         let mut levels = vec![payload.value()];
         let mut of_item = |levels: &mut Vec<&Value>| self.map_item(levels, &looks, &mut found);
-        let mapped = match &self.each {
-            Some(each) => for_each_place(&mut levels, each, &looks, &mut of_item),
-            None => of_item(&mut levels),
-        };
+        let mapped = for_each_of(&mut levels, &self.each, &looks, &mut of_item);
         // What was found with too few looks may not be all there is.
         let told = match looks.are_spent() {
             true => Err(Error::TooManyLooks { limit: LOOKS_MAX }),
@@ -112,13 +116,23 @@ impl Mapping {
                     Some(mapped) => found.add(mapped),
                     None => Ok(()),
                 };
-            let made = match &event.each {
-                Some(each) => for_each_place(levels, each, looks, &mut make),
-                None => make(levels),
-            };
+            let made = for_each_of(levels, &event.each, looks, &mut make);
             made.map_err(|error| Error::InMappedEvent { at, error: Box::new(error) })?;
         }
         Ok(())
+    }
+}
+
+/// Goes to each place that `each` leads to; with none, stays.
+fn for_each_of<'a>(
+    levels: &mut Vec<&'a Value>,
+    each: &[Path],
+    looks: &Looks,
+    visit: &mut impl FnMut(&mut Vec<&'a Value>) -> Result<()>,
+) -> Result<()> {
+    match each {
+        [] => visit(levels),
+        paths => paths.iter().try_for_each(|path| for_each_place(levels, path, looks, visit)),
     }
 }
 
@@ -157,29 +171,43 @@ impl Event {
 
 impl Source {
     fn value(&self, place: &Place, room: &mut usize) -> Result<Option<Value>> {
-        let (path, capture, default) = match self {
+        let (paths, capture, default) = match self {
             Self::Constant(value) => return copy(value, room).map(Some),
-            Self::Path { path, capture, default } => (path, capture, default),
+            Self::Paths { paths, capture, default } => (paths, capture, default),
         };
-        let one = |value: &Value, room: &mut usize| match capture {
-            Some(regex) => captured(regex, value, place.looks(), room),
-            None => copy(value, room).map(Some),
-        };
-        let value = if path.is_many() {
-            let values = payload::all(place, path)?;
-            let mut list = vec![];
-            for value in values {
-                list.extend(one(value, room)?);
+        let mut value = None;
+        for path in paths {
+            value = at(path, capture.as_ref(), place, room)?.or(value);
+            if value.as_ref().is_some_and(|value| !value.is_null()) {
+                return Ok(value);
             }
-            (!list.is_empty()).then_some(Value::Array(list))
-        } else {
-            place.first(path).map(|value| one(value, room)).transpose()?.flatten()
-        };
-        match (value, default) {
-            (None | Some(Value::Null), Some(default)) => copy(default, room).map(Some),
-            (value, _) => Ok(value),
+        }
+        match default {
+            Some(default) => copy(default, room).map(Some),
+            None => Ok(value),
         }
     }
+}
+
+/// The value at a path, or with `[*]` all of them; of a text what the regex captures.
+fn at(
+    path: &Path,
+    capture: Option<&TextRegex>,
+    place: &Place,
+    room: &mut usize,
+) -> Result<Option<Value>> {
+    let one = |value: &Value, room: &mut usize| match capture {
+        Some(regex) => captured(regex, value, place.looks(), room),
+        None => copy(value, room).map(Some),
+    };
+    if !path.is_many() {
+        return Ok(place.first(path).map(|value| one(value, room)).transpose()?.flatten());
+    }
+    let mut list = vec![];
+    for value in payload::all(place, path)? {
+        list.extend(one(value, room)?);
+    }
+    Ok((!list.is_empty()).then_some(Value::Array(list)))
 }
 
 /// What the group of `regex` holds in the text of a value; nothing of what has no text.

@@ -24,6 +24,9 @@ pub const EVENT_KINDS_MAX: usize = 100;
 /// Most fields of one kind of event: more than a rule uses.
 pub const FIELDS_MAX: usize = 100;
 
+/// Most paths where several may stand: each is tried on each item.
+pub const PATHS_MAX: usize = 10;
+
 /// Most memory, in bytes, of the regexes of a document when compiled. Beside the mappings set by
 /// command, a table may hold those of files, each within the table's bound: what a server has
 /// saved it must read.
@@ -39,9 +42,9 @@ pub struct MappingDocument {
     /// Free text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// The items of a payload; the payload itself when empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub each: String,
+    /// The items of a payload, a path or several; the payload itself when absent.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub each: Value,
     /// What comes of an item, each an [`EventDocument`].
     #[serde(default)]
     pub events: Vec<Value>,
@@ -54,13 +57,14 @@ pub struct EventDocument {
     /// The event; may hold placeholders.
     #[serde(default)]
     pub event: String,
-    /// Items of the item.
+    /// Items of the item, likewise.
     #[serde(default)]
-    pub each: String,
+    pub each: Value,
     /// A condition on the item.
     #[serde(default)]
     pub when: String,
-    /// The event's fields, each a path or a [`FieldDocument`]; the item itself when absent.
+    /// The event's fields, each a path, several paths, or a [`FieldDocument`]; the item itself
+    /// when absent.
     #[serde(default)]
     pub fields: Option<Map<String, Value>>,
 }
@@ -69,9 +73,9 @@ pub struct EventDocument {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FieldDocument {
-    /// Where the value is.
+    /// Where the value is; of several paths the first that leads to one.
     #[serde(default)]
-    pub path: Option<String>,
+    pub path: Option<Value>,
     /// A regex: what its group holds is the value.
     #[serde(default, rename = "match")]
     pub capture: Option<String>,
@@ -131,7 +135,7 @@ impl EventDocument {
                 let mut sources = vec![];
                 for (name, value) in fields {
                     let source = source(&name, value)?;
-                    if let Source::Path { capture: Some(regex), .. } = &source {
+                    if let Source::Paths { capture: Some(regex), .. } = &source {
                         count(regex.memory(), compiled_bytes)?;
                     }
                     sources.push((name, source));
@@ -156,15 +160,28 @@ fn too_large() -> Error {
     Error::MappingsTooLarge { what: "when compiled", limit: MAPPINGS_MAX_COMPILED_BYTES }
 }
 
-fn each(text: &str) -> Result<Option<Path>> {
-    match text {
-        "" => Ok(None),
-        _ => path_or(Path::parse_from_item(text).filter(Path::leads_inward), text).map(Some),
+/// Paths to items; none stands for where we are.
+fn each(written: &Value) -> Result<Vec<Path>> {
+    match written {
+        Value::Null => Ok(vec![]),
+        _ => paths(written, |text| Path::parse_from_item(text).filter(Path::leads_inward)),
     }
 }
 
-fn path_or(path: Option<Path>, text: &str) -> Result<Path> {
-    path.ok_or_else(|| Error::BadPath { found: text.to_owned() })
+/// A path, or an array of paths.
+fn paths(written: &Value, read: fn(&str) -> Option<Path>) -> Result<Vec<Path>> {
+    let one = |value: &Value| {
+        let path = value.as_str().and_then(read);
+        let found = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        path.ok_or_else(|| Error::BadPath { found: found() })
+    };
+    match written {
+        Value::Array(list) if list.len() > PATHS_MAX => {
+            Err(Error::TooMany { what: "paths", count: list.len(), limit: PATHS_MAX })
+        }
+        Value::Array(list) if !list.is_empty() => list.iter().map(one).collect(),
+        other => one(other).map(|path| vec![path]),
+    }
 }
 
 fn source(field: &str, value: Value) -> Result<Source> {
@@ -173,7 +190,9 @@ fn source(field: &str, value: Value) -> Result<Source> {
         return Err(bad("no placeholder can name it; use a name without . [ ] { } and |"));
     }
     let document = match value {
-        Value::String(path) => FieldDocument { path: Some(path), ..FieldDocument::default() },
+        Value::String(_) | Value::Array(_) => {
+            FieldDocument { path: Some(value), ..FieldDocument::default() }
+        }
         Value::Object(_) => serde_json::from_value(value).map_err(|why| bad(&why.to_string()))?,
         other => {
             let found = kind_of(&other);
@@ -189,8 +208,8 @@ fn source(field: &str, value: Value) -> Result<Source> {
         FieldDocument { path: Some(path), capture, default, value: None } => {
             let in_field = |error: Error| bad(&error.to_string());
             let capture = capture.map(|regex| TextRegex::parse_with_group(&regex)).transpose();
-            Ok(Source::Path {
-                path: path_or(Path::parse_from_item(&path), &path).map_err(in_field)?,
+            Ok(Source::Paths {
+                paths: paths(&path, Path::parse_from_item).map_err(in_field)?,
                 capture: capture.map_err(in_field)?,
                 default,
             })

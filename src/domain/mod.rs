@@ -27,6 +27,7 @@ pub mod emit;
 mod engine_cost;
 pub mod error;
 pub mod fence;
+pub mod file_document;
 mod files;
 pub mod freshness;
 pub mod freshness_record;
@@ -101,6 +102,7 @@ use deletion::Deletion;
 use fence::Fence;
 use index_memory::IndexMemory;
 use jobs::Jobs;
+use mapping::Mapping;
 use mapping_table::MappingTable;
 use name::Db;
 use once::Once;
@@ -136,6 +138,12 @@ pub struct State {
     file_classes: Vec<(Class, u64)>,
     /// What of them is in `classes` already, likewise.
     pub class_files: FileDigests,
+    /// The mappings of payloads to events, server-wide.
+    pub mappings: MappingTable,
+    /// The mappings that files held, likewise.
+    file_mappings: Vec<(Mapping, u64)>,
+    /// What of them is in `mappings` already, likewise.
+    pub mapping_files: FileDigests,
     /// What happened so far.
     pub stats: Stats,
     /// The bound of what may be known and deleted.
@@ -160,8 +168,6 @@ pub struct State {
     loads_from_primary: bool,
     /// What is deleted in slices.
     pub jobs: Jobs,
-    /// What makes events of payloads, server-wide.
-    pub mappings: MappingTable,
     /// Streams whose entries are events.
     pub sources: SourceTable,
     /// Events that rules collect.

@@ -1,4 +1,4 @@
-//! The state as bytes, for the server's own snapshots: rules, classes, files and tags.
+//! The state as bytes, for the server's own snapshots: rules, classes, mappings, files and tags.
 //!
 //! # Format, versions 1 to 4
 //!
@@ -11,6 +11,7 @@
 //! | `R` | a rule document (JSON); version 4: with `warmDelay` or `warmHot` |
 //! | `F` | JSON object: name of a rule read from a file -> digest of what was read |
 //! | `C` | version 3: a class document (JSON); the last has the digests of what was read from files |
+//! | `P` | version 4: a mapping document (JSON); the last likewise |
 //! | `T` | database (varint), then keys: name, number of tags (varint), tags; a tag is 0 and its name when new in this chunk, else 1 + its position among the chunk's tags |
 //! | `J` | version 2: database (varint), then a record of [`super::job_record`], word by word |
 //! | `M` | version 3: a record of [`super::freshness_record`] |
@@ -35,6 +36,8 @@ use super::class_document;
 use super::error::Error;
 use super::freshness_record::{self, Row};
 use super::job_record;
+use super::mapping::Mapping;
+use super::mapping_document;
 use super::name::Db;
 use super::rule::Rule;
 use super::rule_document::{parse_all, parts, to_json};
@@ -43,8 +46,8 @@ use super::varint::{read_name, read_number, write_name, write_number};
 /// The newest version; readers take it and all before it.
 pub const VERSION: u8 = 4;
 
-/// The version without rules that say more than their keys, and without the records of
-/// [`super::record`].
+/// The version without mappings, without rules that say more than their keys, and without the
+/// records of [`super::record`].
 const VERSION_OF_CLASSES: u8 = 3;
 
 /// The version without classes, and without knowledge of how fresh values are.
@@ -58,10 +61,10 @@ const MAGIC: &[u8] = b"INVAL";
 /// Bytes of a chunk, about: large enough to compress, small enough to be held twice.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Digest of a rule or class as a file held it, by its name.
+/// Digest of a rule, class or mapping as a file held it, by its name.
 pub type FileDigests = BTreeMap<String, u64>;
 
-/// Tells whether a rule or class, as a document, is the one that a file held before.
+/// Tells whether a definition, as a document, is the one that a file held before.
 pub fn digest(text: &str) -> u64 {
     (text.len() as u64) << 32 | u64::from(crc32fast::hash(text.as_bytes()))
 }
@@ -86,6 +89,10 @@ pub struct Snapshot {
     pub classes: Vec<Class>,
     /// What of them was read from files.
     pub class_files: FileDigests,
+    /// The mappings.
+    pub mappings: Vec<Mapping>,
+    /// What of them was read from files.
+    pub mapping_files: FileDigests,
     tags: Vec<Vec<u8>>,
     jobs: Vec<Vec<u8>>,
     fresh: Vec<Vec<u8>>,
@@ -126,7 +133,8 @@ impl Snapshot {
 /// The lowest version that has all that there is.
 fn version(state: &State) -> u8 {
     match state {
-        _ if state.has_records() || state.has_warm_terms() || state.rules.say_more() => VERSION,
+        _ if state.has_records() || state.has_mappings_to_save() => VERSION,
+        _ if state.has_warm_terms() || state.rules.say_more() => VERSION,
         _ if state.has_classes_to_save() || state.has_freshness() => VERSION_OF_CLASSES,
         _ if state.jobs.last > 0 => VERSION_OF_JOBS,
         _ => VERSION_OF_RULES,
@@ -158,6 +166,9 @@ pub fn encode(state: &State, mut emit: impl FnMut(&[u8])) {
     }
     for document in state.class_documents() {
         put(b'C', document.as_bytes());
+    }
+    for document in state.mapping_documents() {
+        put(b'P', document.as_bytes());
     }
     for (db, database) in state.databases() {
         let mut body = vec![];
@@ -245,6 +256,12 @@ impl Decoder {
                     .map_err(|errors| told(Error::Many { errors }.to_string()))?;
                 self.snapshot.classes.extend(classes);
                 self.snapshot.class_files.extend(files.unwrap_or_default());
+            }
+            (b'P', _) => {
+                let (mappings, files) = mapping_document::parse_with_files(body)
+                    .map_err(|errors| told(Error::Many { errors }.to_string()))?;
+                self.snapshot.mappings.extend(mappings);
+                self.snapshot.mapping_files.extend(files.unwrap_or_default());
             }
             (b'F', _) => {
                 self.snapshot.files =

@@ -30,8 +30,8 @@ pub(super) fn on_fork(ctx: Ctx) {
     if is_paused() {
         OWED.store(true, Ordering::Relaxed);
         log_warning(
-            "inval: the append-only file is rewritten while clients are paused: tags, rules and \
-             classes go into it when the pause is over, and a crash before that loses them",
+            "inval: the append-only file is rewritten while clients are paused: tags, rules, \
+             classes and mappings go into it when the pause is over, and a crash before that loses them",
         );
     } else {
         write(ctx);
@@ -50,13 +50,17 @@ fn write(ctx: Ctx) {
     let found = shared(&ctx, |shared| {
         shared.with(|state| {
             let databases: Vec<Db> = state.databases().map(|(db, _)| db).collect();
-            let classes = state.class_documents();
-            state.has_anything_to_save().then(|| (state.rule_documents(), classes, databases))
+            let definitions = [
+                (&b"INVAL.RULE"[..], state.rule_documents()),
+                (b"INVAL.CLASS", state.class_documents()),
+                (b"INVAL.MAP", state.mapping_documents()),
+            ];
+            state.has_anything_to_save().then_some((definitions, databases))
         })
     });
     // A server without the module reads a file that holds none of our commands.
-    let Some((rules, classes, databases)) = found else { return };
-    for (command, documents) in [(&b"INVAL.RULE"[..], rules), (b"INVAL.CLASS", classes)] {
+    let Some((definitions, databases)) = found else { return };
+    for (command, documents) in definitions {
         for (at, document) in documents.iter().enumerate() {
             // The others come beside the first.
             let words: &[&[u8]] = match at {

@@ -93,12 +93,13 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         false => 100,
     };
     let standing = state.standing_sizes();
-    let fields: [(&CStr, u64); 24] = [
+    let fields: [(&CStr, u64); 25] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
         (c"rules", state.rules.len() as u64),
         (c"classes", state.classes.len() as u64),
+        (c"mappings", state.mappings.len() as u64),
         (c"standing_patterns", standing.patterns as u64),
         (c"standing_building", standing.building as u64),
         (c"standing_too_broad", standing.broad as u64),

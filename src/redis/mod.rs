@@ -116,10 +116,13 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
     let arguments = arguments(words)?;
     // Rules first: a bad file refuses the module before anything is registered.
     for (_, path) in arguments.iter().filter(|(name, _)| name == "rules") {
-        let (rules, classes) =
-            rule_files::read(Path::new(path)).map_err(|errors| errors.join(" | "))?;
-        log_notice(&format!("inval: {} rules, {} classes from {path}", rules.len(), classes.len()));
-        state::shared(&ctx, |shared| shared.with(|state| state.set_files(rules, classes)));
+        let found = rule_files::read(Path::new(path)).map_err(|errors| errors.join(" | "))?;
+        let (rules, classes) = (found.rules.len(), found.classes.len());
+        let mappings = found.mappings.len();
+        log_notice(&format!(
+            "inval: {rules} rules, {classes} classes, {mappings} mappings from {path}"
+        ));
+        state::shared(&ctx, |shared| shared.with(|state| state.set_files(found)));
     }
     register_commands(ctx)?;
     config::register(ctx, &arguments)?;

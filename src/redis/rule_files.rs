@@ -1,53 +1,53 @@
-//! `loadmodule libinval.so rules <file-or-directory>`: documents of rules and classes, read at
-//! start.
+//! `loadmodule libinval.so rules <file-or-directory>`: documents of rules, classes and
+//! mappings, read at start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::domain::class::Class;
-use crate::domain::class_document::parse_file;
 use crate::domain::class_table::ClassTable;
 use crate::domain::document::{DOCUMENT_MAX_BYTES, Kind};
-use crate::domain::rule::Rule;
+use crate::domain::file_document::{self, FileDefinitions};
+use crate::domain::mapping::Mapping;
+use crate::domain::mapping_table::MappingTable;
 use crate::domain::rule_table::RuleTable;
 
 /// Reads a file, or every `*.json` of a directory in order of name.
 ///
 /// # Errors
 /// Everything that is wrong, each with its file: then nothing of it is to be used.
-pub(super) fn read(path: &Path) -> Result<(Vec<Rule>, Vec<Class>), Vec<String>> {
+pub(super) fn read(path: &Path) -> Result<FileDefinitions, Vec<String>> {
     let files = list(path).map_err(|why| vec![why])?;
-    let mut rules: Vec<(Rule, &Path)> = vec![];
-    let mut classes: Vec<(Class, &Path)> = vec![];
+    let (mut rules, mut classes, mut mappings) = (vec![], vec![], vec![]);
     let mut errors = vec![];
     for file in &files {
         match read_one(file) {
-            Ok((found, and_classes)) => {
-                gather(Kind::Rule, found, |rule| &rule.name, file, &mut rules, &mut errors);
-                gather(
-                    Kind::Class,
-                    and_classes,
-                    |class| &class.name,
-                    file,
-                    &mut classes,
-                    &mut errors,
-                );
+            Ok(found) => {
+                let errors = &mut errors;
+                gather(Kind::Rule, found.rules, |rule| &rule.name, file, &mut rules, errors);
+                gather(Kind::Class, found.classes, |one| &one.name, file, &mut classes, errors);
+                gather(Kind::Mapping, found.mappings, Mapping::name, file, &mut mappings, errors);
             }
             Err(found) => {
                 errors.extend(found.into_iter().map(|why| format!("{}: {why}", file.display())))
             }
         }
     }
+    let found = FileDefinitions {
+        rules: without_files(rules),
+        classes: without_files(classes),
+        mappings: without_files(mappings),
+    };
     let room = [
-        RuleTable::default().check_room(rules.iter().map(|(rule, _)| rule)),
-        ClassTable::default().check_room(classes.iter().map(|(class, _)| class)),
+        RuleTable::default().check_room(&found.rules),
+        ClassTable::default().check_room(&found.classes),
+        MappingTable::default().check_room(&found.mappings),
     ];
     errors.extend(room.into_iter().filter_map(Result::err).map(|error| error.to_string()));
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let rules = rules.into_iter().map(|(rule, _)| rule);
-    Ok((rules.collect(), classes.into_iter().map(|(class, _)| class).collect()))
+    if errors.is_empty() { Ok(found) } else { Err(errors) }
+}
+
+fn without_files<T>(found: Vec<(T, &Path)>) -> Vec<T> {
+    found.into_iter().map(|(one, _)| one).collect()
 }
 
 /// Adds what a file holds to what the files before it hold; a name that is there is an error.
@@ -94,7 +94,7 @@ fn list(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-fn read_one(file: &Path) -> Result<(Vec<Rule>, Vec<Class>), Vec<String>> {
+fn read_one(file: &Path) -> Result<FileDefinitions, Vec<String>> {
     let size = fs::metadata(file).map_err(|error| vec![error.to_string()])?.len();
     if size > DOCUMENT_MAX_BYTES as u64 {
         return Err(vec![format!(
@@ -102,5 +102,5 @@ fn read_one(file: &Path) -> Result<(Vec<Rule>, Vec<Class>), Vec<String>> {
         )]);
     }
     let text = fs::read(file).map_err(|error| vec![error.to_string()])?;
-    parse_file(&text).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    file_document::parse(&text).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }

@@ -11,6 +11,7 @@ const DATABASES: [u32; 2] = [0, 3];
 pub fn state(client: &mut Client) -> Vec<String> {
     let mut lines = vec![text(&client.run("INVAL.RULE DUMP"))];
     lines.push(text(&client.run("INVAL.CLASS DUMP")));
+    lines.push(text(&client.run("INVAL.MAP DUMP")));
     lines.push(format!("{:?}", client.run("INVAL.RULE LIST")));
     lines.push(format!("{:?}", client.run("INVAL.STATS queues")));
     let sources = match client.run("INVAL.SOURCE LIST") {
@@ -38,7 +39,7 @@ pub fn state(client: &mut Client) -> Vec<String> {
     lines
 }
 
-/// Rules, classes and tags of all kinds, in two databases.
+/// Rules, classes, mappings and tags of all kinds, in two databases.
 pub fn fill(client: &mut Client) {
     client.run("INVAL.RULE ADD r ON e KEYS 1 a:{id} TAGS 1 t WHEN 'exists id' WARM");
     client.run("INVAL.RULE ADD off ON e KEYS 1 b");
@@ -59,6 +60,10 @@ pub fn fill(client: &mut Client) {
     client.run("CONFIG SET inval.batch-timeout 3600000");
     client.run("INVAL.EVENT collected '{\"id\":1}' ID once");
     client.run("INVAL.EVENT collected '{\"id\":2}' SEQ 7 BY c:2");
+    client
+        .run(r#"INVAL.MAP SET m '{"each":"a[*]","events":[{"event":"e","fields":{"id":"id"}}]}'"#);
+    client.run(r#"INVAL.MAP SET gone '{"events":[{"event":"gone"}]}'"#);
+    client.run("INVAL.MAP DEL gone");
     client.set_all(&["a:1", "a:2", "plain"]);
     client.run("HSET h f v");
     client.run("TAG.SET a:1 t u");

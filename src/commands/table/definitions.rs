@@ -1,9 +1,9 @@
-//! The commands that say what is to happen: rules, classes and sources.
+//! The commands that say what is to happen: rules, classes and mappings.
 
 use super::help;
 use crate::commands::class::{self, DelClasses, GetClass, LoadClasses, SetClass};
+use crate::commands::map::{self, DelMappings, GetMapping, LoadMappings, SetMapping, TestMapping};
 use crate::commands::rule::{self, DelRules, GetRule, ListRules, LoadRules, SetRule, SwitchRules};
-use crate::commands::source::{self, AddSource};
 use crate::commands::spec::{KeyUse, Spec};
 
 const WRITE: &str = "admin dangerous write";
@@ -204,43 +204,87 @@ pub static CLASSES: &[Spec] = &[
     },
 ];
 
-/// The streams whose entries are events.
-pub static SOURCES: &[Spec] = &[
+/// The mappings of payloads to events.
+pub static MAPPINGS: &[Spec] = &[
     Spec {
-        name: "INVAL.SOURCE",
-        sub: Some("ADD"),
-        syntax: "name STREAM key FORMAT format [MAP mapping] [FROM id]",
-        summary: "Takes the entries of a stream as events, each once: json, cloudevents, debezium or debezium-extended; from now on ($), after an id, or all (0).",
-        complexity: "O(1)",
+        name: "INVAL.MAP",
+        sub: Some("SET"),
+        syntax: "name json",
+        summary: "Sets a mapping from its JSON document, in place of the one with its name: which events come of a payload.",
+        complexity: "O(L) where L is the length of the document.",
         flags: "write deny-oom",
         categories: WRITE,
         key: KeyUse::None,
-        run: |args, server| AddSource::parse(args)?.run(server),
+        run: |args, server| SetMapping::parse(args)?.run(server),
     },
     Spec {
-        name: "INVAL.SOURCE",
+        name: "INVAL.MAP",
+        sub: Some("GET"),
+        syntax: "name",
+        summary: "The document of a mapping, field by field.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "readonly",
+        categories: READ,
+        key: KeyUse::None,
+        run: |args, server| GetMapping::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
         sub: Some("DEL"),
         syntax: "name [name ...]",
-        summary: "Deletes sources, not their streams; replies with the number deleted.",
+        summary: "Deletes mappings; replies with the number deleted.",
         complexity: "O(N) where N is the number of names.",
         flags: "write",
         categories: WRITE,
         key: KeyUse::None,
-        run: source::del,
+        run: |args, server| DelMappings::parse(args)?.run(server),
     },
     Spec {
-        name: "INVAL.SOURCE",
+        name: "INVAL.MAP",
         sub: Some("LIST"),
         syntax: "",
-        summary: "All sources, how far each was taken, what waits, and what could not be taken.",
-        complexity: "O(N) where N is the number of entries that wait.",
+        summary: "All mappings, each as GET shows it.",
+        complexity: "O(L) where L is the length of the documents.",
         flags: "readonly",
         categories: READ,
         key: KeyUse::None,
-        run: source::list,
+        run: map::list,
     },
     Spec {
-        name: "INVAL.SOURCE",
+        name: "INVAL.MAP",
+        sub: Some("LOAD"),
+        syntax: "json [REPLACE]",
+        summary: "Checks a document of mappings whole, then swaps it in, beside the others or in place of all; or names every error and changes nothing.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "write deny-oom",
+        categories: WRITE,
+        key: KeyUse::None,
+        run: |args, server| LoadMappings::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("DUMP"),
+        syntax: "",
+        summary: "All mappings as one JSON document that LOAD reads.",
+        complexity: "O(L) where L is the length of the document.",
+        flags: "readonly",
+        categories: READ,
+        key: KeyUse::None,
+        run: map::dump,
+    },
+    Spec {
+        name: "INVAL.MAP",
+        sub: Some("TEST"),
+        syntax: "<name | *> json",
+        summary: "The events that a mapping makes of a payload, or all mappings do, each with the rules that would take it; changes nothing.",
+        complexity: "O(L*M) where L is the length of the payload and M that of the mappings.",
+        flags: "readonly",
+        categories: READ,
+        key: KeyUse::None,
+        run: |args, server| TestMapping::parse(args)?.run(server),
+    },
+    Spec {
+        name: "INVAL.MAP",
         sub: Some("HELP"),
         syntax: "",
         summary: "This list.",
@@ -248,6 +292,6 @@ pub static SOURCES: &[Spec] = &[
         flags: "readonly fast allow-stale",
         categories: "",
         key: KeyUse::None,
-        run: |args, _| help(args, |spec| spec.name == "INVAL.SOURCE"),
+        run: |args, _| help(args, |spec| spec.name == "INVAL.MAP"),
     },
 ];

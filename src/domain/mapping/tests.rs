@@ -75,6 +75,25 @@ fn fields_have_defaults_constants_and_groups() {
 }
 
 #[test]
+fn of_several_paths_all_items_and_the_first_value_count() {
+    let mapping =
+        mapping(&json!({"each": ["a[*].x[*]", "b[*]"], "events": [{"event": "e", "fields": {
+            "id": ["id", "/old/id", "."],
+            "text": {"path": ["id", "text[*]"], "match": "^t(.)"},
+            "null": ["nil", "nothing"],
+            "default": {"path": ["nil", "nothing"], "default": 1},
+        }}]}));
+    let payload = json!({"b": [{"old": {"id": 2}, "text": ["t1", "u", "t2"], "nil": null}],
+        "a": [{"x": [{"id": "t7", "old": {"id": 3}}, 4]}]});
+    let expected = [
+        r#"e {"id":"t7","text":"7","default":1}"#,
+        r#"e {"id":4,"default":1}"#,
+        r#"e {"id":2,"text":["1","2"],"null":null,"default":1}"#,
+    ];
+    assert_eq!(map(&mapping, &payload).unwrap(), expected);
+}
+
+#[test]
 fn equal_events_are_one() {
     let of = |value: &str| json!({"event": "e", "each": "list[*]", "fields": {"v": value, "w": {"value": 1}}});
     let turned = json!({"event": "e", "each": "list[*]", "fields": {"w": {"value": 1}, "v": "."}});
@@ -179,6 +198,9 @@ fn every_error_is_named() {
             r#"{"name":"d","each":"a[","events":[{"event":"e"}]}"#.to_owned(),
             "mapping 'd': 'a[' is not a path; write for example user.id, tags[0], items[*].sku or /user/id",
         ),
+        (r#"{"name":"d","each":["a",5],"events":[{"event":"e"}]}"#.to_owned(), "mapping 'd': '5' is not a path; write for example user.id, tags[0], items[*].sku or /user/id"),
+        (r#"{"name":"d","each":[],"events":[{"event":"e"}]}"#.to_owned(), "mapping 'd': '[]' is not a path; write for example user.id, tags[0], items[*].sku or /user/id"),
+        (r#"{"name":"d","each":["a","a","a","a","a","a","a","a","a","a","a"],"events":[{"event":"e"}]}"#.to_owned(), "mapping 'd': 11 paths are more than the limit of 10; split them up"),
         (event("{}"), "mapping 'd': events[0]: empty event; give it at least one byte"),
         (
             event(r#"["e"]"#),

@@ -175,7 +175,10 @@ fn the_bytes_of_version_2_are_read_for_ever() {
 
 #[test]
 fn every_cut_and_every_flipped_byte_is_refused() {
-    let good = chunks(&sample_with_classes());
+    let mut state = sample_with_classes();
+    let mapping = mapping_document::parse_one(br#"{"events":[{"event":"e"}]}"#, "m");
+    state.mappings.set(mapping.unwrap());
+    let good = chunks(&state);
     for at in 0..good.len() {
         assert!(decode(&good[..at]).is_err());
         let mut missing = good.clone();
@@ -212,6 +215,39 @@ fn classes_are_written_and_read() {
     assert_eq!(snapshot.classes, [state.classes.get("c").unwrap().0.clone()]);
     assert_eq!((snapshot.class_files, snapshot.files["r"]), (state.class_files, 77));
     assert_eq!(records(&decode(&written).unwrap()), RECORDS);
+}
+
+#[test]
+fn the_bytes_of_version_3_are_read_for_ever() {
+    let snapshot =
+        decode(&fixture(include_bytes!("../../../tests/fixtures/snapshot-v3.bin"))).unwrap();
+    let state = sample_with_classes();
+    assert_eq!(snapshot.classes, [state.classes.get("c").unwrap().0.clone()]);
+    assert_eq!(records(&snapshot), RECORDS);
+    assert_eq!((snapshot.class_files, snapshot.files["r"]), (state.class_files, 77));
+}
+
+#[test]
+fn mappings_are_written_and_read() {
+    let mut state = sample_with_classes();
+    let of = |name: &str| {
+        let json = br#"{"each":"a[*]","events":[{"event":"e","fields":{"b":"c"}}]}"#;
+        mapping_document::parse_one(json, name).unwrap()
+    };
+    (0..3).for_each(|at| state.mappings.set(of(&at.to_string())));
+    state.mapping_files.insert("d".to_owned(), 79);
+    let written = chunks(&state);
+    assert_eq!((chunks(&sample_with_classes())[0][6], written[0][6]), (3, 4), "the version");
+    let snapshot = decode(&written).unwrap();
+    let documents = |all: Vec<&Mapping>| mapping_document::to_json(all.into_iter());
+    assert_eq!(
+        documents(snapshot.mappings.iter().collect()),
+        documents(state.mappings.iter().collect())
+    );
+    assert_eq!(
+        (snapshot.mapping_files, snapshot.class_files),
+        (state.mapping_files, state.class_files)
+    );
 }
 
 #[test]
