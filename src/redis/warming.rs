@@ -103,7 +103,7 @@ pub(super) fn is_hot(ctx: Ctx, name: &[u8], within_ms: u64) -> bool {
     }
     call!(RedisModule_GetLFU(key.0, &raw mut uses));
     // A server that tells neither has every key warmed.
-    uses < 0 || uses >= LFU_OF_NEW
+    !(0..LFU_OF_NEW).contains(&uses)
 }
 
 /// Looks for keys whose value did not come back in time. Called some ten times a second.
