@@ -8,46 +8,38 @@ use std::error::Error;
 use std::io::{IsTerminal, Write, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use redis::streams::{
-    StreamClaimReply, StreamId, StreamPendingCountReply, StreamRangeReply, StreamReadReply,
-};
-use redis::{Commands, Connection, RedisResult, Value, cmd, pipe};
+use redis::streams::{StreamClaimReply, StreamId, StreamPendingCountReply};
+use redis::streams::{StreamRangeReply, StreamReadReply};
+use redis::{Commands, Connection, RedisError, RedisResult, Value, cmd, pipe};
 
 const QUEUES: [&str; 3] = ["inval:warm:high", "inval:warm:medium", "inval:warm:low"]; // in this order
 const DEAD: &str = "inval:warm:dead"; // what could not be computed, with the reason
 const GROUP: &str = "warmers";
 const HELD: usize = 16; // entries of one queue that a worker has at a time
-const DELIVERIES: u32 = 6; // to workers, until an entry is dead
+const DELIVERIES: usize = 6; // to workers, until an entry is dead
 const TTL_S: u64 = 300;
 
 /// The value to store under a key, from the truth; `None` when the key is not yours.
-fn compute(key: &[u8], event: &str, payload: &str) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
-    let key = String::from_utf8_lossy(key);
-    Ok(Some(format!("{key} computed after {event} {payload}").into_bytes()))
+fn compute(key: &str, event: &str, payload: &str) -> Result<Option<String>, Box<dyn Error>> {
+    Ok(Some(format!("{key} computed after {event} {payload}")))
 }
 
-/// The number of the queue and the id of the entry.
-type At = (usize, String);
+/// The queue, by its place and name, and the id of the entry.
+type At = (usize, &'static str, String);
 
-struct Worker {
-    server: Connection,
-    name: String,
-    idle_ms: u64,
-    /// By how much the server's clock is ahead of ours.
-    ahead_ms: i64,
-    held: BTreeMap<At, StreamId>,
-    looked_at: i64,
-}
-
-/// What outlives a connection.
 #[derive(Default)]
-struct Tally {
+struct Worker {
+    name: String,
+    idle_ms: i64,
+    ahead_ms: i64, // by how much the server's clock is ahead of ours
+    held: BTreeMap<At, StreamId>,
+    reasons: HashMap<At, String>,
     warmed: u64,
     failed: u64,
-    reasons: HashMap<At, String>,
-    told: Option<Instant>,
+    looked_at: i64,
+    told_at: i64,
 }
 
 fn now_ms() -> i64 {
@@ -59,49 +51,56 @@ fn due(entry: &StreamId) -> i64 {
 }
 
 impl Worker {
-    fn connect(url: &str, name: &str, idle_ms: u64) -> RedisResult<Self> {
+    fn connect(&mut self, url: &str) -> RedisResult<Connection> {
         let mut server = redis::Client::open(url)?.get_connection()?;
         server.set_read_timeout(Some(Duration::from_secs(10)))?;
         let (seconds, micros): (i64, i64) = cmd("TIME").query(&mut server)?;
+        self.ahead_ms = seconds * 1000 + micros / 1000 - now_ms();
         for queue in QUEUES {
-            let made: RedisResult<()> = server.xgroup_create_mkstream(queue, GROUP, "0");
-            made.or_else(|error| match error.code() {
-                Some("BUSYGROUP") => Ok(()),
-                _ => Err(error),
-            })?;
+            match server.xgroup_create_mkstream(queue, GROUP, "0") {
+                Err(error) if error.code() != Some("BUSYGROUP") => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
-        let (name, ahead_ms) = (name.to_owned(), seconds * 1000 + micros / 1000 - now_ms());
-        // What was held before comes back when it was idle.
-        Ok(Self { server, name, idle_ms, ahead_ms, held: BTreeMap::new(), looked_at: 0 })
+        self.held.clear(); // it comes back when it was idle
+        Ok(server)
     }
 
-    fn turn(&mut self, tally: &mut Tally) -> RedisResult<()> {
-        let (now, most) = (now_ms() + self.ahead_ms, self.idle_ms.min(1000) as i64);
+    fn turn(&mut self, server: &mut Connection) -> RedisResult<()> {
+        let (now, most) = (now_ms() + self.ahead_ms, self.idle_ms.min(1000));
         if now >= self.looked_at + most {
             self.looked_at = now;
-            self.look_after_others(now, tally)?;
-            self.tell(tally)?;
+            self.look_after_others(server, now)?;
+            self.tell(server, now)?;
         }
         let wait_ms = self.held.values().map(|entry| due(entry) - now).fold(most, i64::min);
-        if wait_ms <= 0
-            && let Some(at) = self.held.iter().find(|(_, entry)| due(entry) <= now)
-        {
-            let at = at.0.clone();
-            self.work(at, tally)?;
+        let at = self.held.iter().find(|(_, entry)| due(entry) <= now).map(|(at, _)| at.clone());
+        if let Some((at, entry)) = at.and_then(|at| self.held.remove_entry(&at)) {
+            match warm(server, &entry) {
+                Ok(stored) => {
+                    self.warmed += u64::from(stored);
+                    self.done(server, at, None)?;
+                }
+                Err(error) => {
+                    self.failed += 1; // it comes back when it was idle
+                    self.reasons.insert(at, error.to_string());
+                    let error = error.downcast::<RedisError>().ok();
+                    error.filter(|error| error.is_io_error()).map_or(Ok(()), |lost| Err(*lost))?;
+                }
+            }
         }
-        let has_room = |n: &usize| self.held.keys().filter(|at| at.0 == *n).count() < HELD;
-        let room: Vec<&str> = (0..QUEUES.len()).filter(has_room).map(|n| QUEUES[n]).collect();
+        let has_room = |q: &&str| self.held.keys().filter(|at| at.1 == *q).count() < HELD;
+        let room: Vec<&str> = QUEUES.into_iter().filter(has_room).collect();
         if !room.is_empty() {
             let mut read = cmd("XREADGROUP");
-            read.arg("GROUP").arg(GROUP).arg(&self.name).arg("COUNT").arg(HELD);
+            read.arg(("GROUP", GROUP, &self.name, "COUNT", HELD));
             if wait_ms > 0 {
-                read.arg("BLOCK").arg(wait_ms);
+                read.arg(("BLOCK", wait_ms));
             }
             read.arg("STREAMS").arg(&room).arg(vec![">"; room.len()]);
-            let reply: Option<StreamReadReply> = read.query(&mut self.server)?;
+            let reply: Option<StreamReadReply> = read.query(server)?;
             for queue in reply.into_iter().flat_map(|reply| reply.keys) {
-                let number = QUEUES.iter().position(|name| *name == queue.key).unwrap_or(0);
-                self.hold(number, queue.ids);
+                self.hold(&queue.key, queue.ids);
             }
         } else if wait_ms > 0 {
             std::thread::sleep(Duration::from_millis(wait_ms as u64));
@@ -109,121 +108,93 @@ impl Worker {
         Ok(())
     }
 
-    fn hold(&mut self, number: usize, entries: Vec<StreamId>) {
-        self.held.extend(entries.into_iter().map(|entry| ((number, entry.id.clone()), entry)));
+    fn hold(&mut self, queue: &str, entries: impl IntoIterator<Item = StreamId>) {
+        let Some(place) = QUEUES.into_iter().enumerate().find(|at| at.1 == queue) else { return };
+        let at = |entry: &StreamId| (place.0, place.1, entry.id.clone());
+        self.held.extend(entries.into_iter().map(|entry| (at(&entry), entry)));
     }
 
-    fn work(&mut self, at: At, tally: &mut Tally) -> RedisResult<()> {
-        let Some(entry) = self.held.remove(&at) else { return Ok(()) };
-        match self.warm(&entry) {
-            Ok(stored) => {
-                tally.warmed += u64::from(stored);
-                self.done(at, tally, None)
-            }
-            Err(error) => {
-                match error.downcast::<redis::RedisError>() {
-                    Ok(lost) if lost.is_io_error() => return Err(*lost),
-                    Ok(error) => drop(tally.reasons.insert(at, error.to_string())),
-                    Err(error) => drop(tally.reasons.insert(at, error.to_string())),
-                }
-                tally.failed += 1;
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether a value was stored; if not, nothing is left to do.
-    fn warm(&mut self, entry: &StreamId) -> Result<bool, Box<dyn Error>> {
-        let key: Vec<u8> = entry.get("key").unwrap_or_default();
-        let [event, payload]: [String; 2] =
-            ["event", "payload"].map(|name| entry.get(name).unwrap_or_default());
-        let told: Vec<Value> = cmd("INVAL.FETCH").arg(&key).query(&mut self.server)?;
-        let token: String = match told.as_slice() {
-            [word, _] if *word == Value::SimpleString("hit".to_owned()) => return Ok(false),
-            [Value::SimpleString(word), .., token] if word == "miss" || told.len() == 3 => {
-                redis::from_redis_value(token)?
-            }
-            _ => return Err("another client was about to store it".into()),
-        };
-        let Some(value) = compute(&key, &event, &payload)? else { return Ok(false) };
-        let mut fill = cmd("INVAL.FILL");
-        fill.arg(&key).arg(value).arg("TOKEN").arg(token).arg("EX").arg(TTL_S);
-        let told: Vec<String> = fill.query(&mut self.server)?;
-        match told.as_slice() {
-            [refused, why] if refused == "refused" => Err(why.clone().into()),
-            _ => Ok(true),
-        }
-    }
-
-    fn done(&mut self, at: At, tally: &mut Tally, dead: Option<StreamId>) -> RedisResult<()> {
-        let (number, id) = &at;
+    fn done(&mut self, server: &mut Connection, at: At, dead: Option<StreamId>) -> RedisResult<()> {
+        let reason = self.reasons.remove(&at);
         let mut steps = pipe();
+        steps.atomic();
         if let Some(entry) = dead {
-            let reason = tally.reasons.get(&at).map_or("no worker came to an end with it", |r| r);
-            let add = steps.atomic().cmd("XADD").arg(DEAD).arg("MAXLEN").arg(10_000).arg("*");
+            steps.cmd("XADD").arg((DEAD, "MAXLEN", 10_000, "*"));
             for (name, value) in &entry.map {
-                add.arg(name).arg(redis::from_redis_value::<Vec<u8>>(value)?);
+                steps.arg(name).arg(redis::from_redis_value::<Vec<u8>>(value)?);
             }
-            add.arg("reason").arg(reason);
+            let unknown = || "no worker came to an end with it".to_owned();
+            steps.arg(("reason", reason.unwrap_or_else(unknown))).ignore();
         }
-        steps.xack(QUEUES[*number], GROUP, &[id]).xdel(QUEUES[*number], &[id]);
-        tally.reasons.remove(&at);
-        steps.query(&mut self.server)
+        let (_, queue, id) = at;
+        steps.xack(queue, GROUP, &[&id]).xdel(queue, &[&id]).exec(server)
     }
 
     /// Takes entries over that nobody works on; those that failed, after ever longer times.
-    fn look_after_others(&mut self, now: i64, tally: &mut Tally) -> RedisResult<()> {
+    fn look_after_others(&mut self, server: &mut Connection, now: i64) -> RedisResult<()> {
         for (number, queue) in QUEUES.into_iter().enumerate() {
-            let own = self.held.keys().filter(|at| at.0 == number).map(|at| at.1.as_str());
-            let own: Vec<&str> = own.collect();
+            let own: Vec<_> = self.held.keys().filter(|at| at.1 == queue).map(|at| &at.2).collect();
             if !own.is_empty() {
                 // Says that somebody does.
                 let mut claim = cmd("XCLAIM");
-                claim.arg(queue).arg(GROUP).arg(&self.name).arg(0).arg(own).arg("JUSTID");
-                claim.exec(&mut self.server)?;
+                claim.arg((queue, GROUP, &self.name, 0)).arg(own).arg("JUSTID").exec(server)?;
             }
             let mut pending = cmd("XPENDING");
-            pending.arg(queue).arg(GROUP).arg("IDLE").arg(self.idle_ms).arg(("-", "+", 100));
-            let pending: StreamPendingCountReply = pending.query(&mut self.server)?;
-            for row in pending.ids {
-                let times = row.times_delivered as u32;
+            pending.arg((queue, GROUP, "IDLE", self.idle_ms, "-", "+", 100));
+            for row in pending.query::<StreamPendingCountReply>(server)?.ids {
+                let (id, times) = (&row.id, row.times_delivered);
                 let wait_ms = self.idle_ms << times.saturating_sub(1).min(DELIVERIES);
-                let found: StreamRangeReply = self.server.xrange(queue, &row.id, &row.id)?;
-                let Some(entry) = found.ids.first() else {
-                    // It was the oldest of too many.
-                    let () = self.server.xack(queue, GROUP, &[&row.id])?;
+                let found: StreamRangeReply = server.xrange(queue, id, id)?;
+                let Some(due_ms) = found.ids.first().map(due) else {
+                    let () = server.xack(queue, GROUP, &[id])?; // it was the oldest of too many
                     continue;
                 };
-                if (row.last_delivered_ms as i64).min(now - due(entry)) < wait_ms as i64 {
-                    continue;
-                }
-                let taken: StreamClaimReply =
-                    self.server.xclaim(queue, GROUP, &self.name, wait_ms, &[&row.id])?;
-                match taken.ids.into_iter().next() {
-                    Some(entry) if times >= DELIVERIES => {
-                        self.done((number, row.id), tally, Some(entry))?;
+                if wait_ms <= now - due_ms && wait_ms <= row.last_delivered_ms as i64 {
+                    let taken: StreamClaimReply =
+                        server.xclaim(queue, GROUP, &self.name, wait_ms, &[id])?;
+                    match taken.ids.into_iter().next() {
+                        dead @ Some(_) if times >= DELIVERIES => {
+                            self.done(server, (number, queue, row.id), dead)?;
+                        }
+                        taken => self.hold(queue, taken),
                     }
-                    entry => self.hold(number, entry.into_iter().collect()),
                 }
             }
         }
         Ok(())
     }
 
-    fn tell(&mut self, tally: &mut Tally) -> RedisResult<()> {
+    fn tell(&mut self, server: &mut Connection, now: i64) -> RedisResult<()> {
         let is_terminal = stdout().is_terminal();
-        if is_terminal || tally.told.is_none_or(|told| told.elapsed().as_secs() >= 5) {
-            tally.told = Some(Instant::now());
-            let waiting: [u64; 3] =
-                pipe().xlen(QUEUES[0]).xlen(QUEUES[1]).xlen(QUEUES[2]).query(&mut self.server)?;
-            let (warmed, failed, waiting) =
-                (tally.warmed, tally.failed, waiting.iter().sum::<u64>());
-            let line = format!("warmed {warmed}, failed {failed}, waiting {waiting}");
-            print!("{}", if is_terminal { format!("\r{line}\x1b[K") } else { format!("{line}\n") });
+        if is_terminal || now >= self.told_at + 5000 {
+            self.told_at = now;
+            let waiting = QUEUES.iter().map(|queue| server.xlen::<_, u64>(queue));
+            let waiting: u64 = waiting.sum::<RedisResult<u64>>()?;
+            let line = format!("warmed {}, failed {}, waiting {waiting}", self.warmed, self.failed);
+            print!("{}", if is_terminal { format!("\r{line}\x1b[K") } else { line + "\n" });
             let _ = stdout().flush();
         }
         Ok(())
     }
+}
+
+/// Whether a value was stored; if not, nothing is left to do.
+fn warm(server: &mut Connection, entry: &StreamId) -> Result<bool, Box<dyn Error>> {
+    let field = |name| entry.get::<String>(name).unwrap_or_default();
+    let key = field("key");
+    let told: Vec<Value> = cmd("INVAL.FETCH").arg(&key).query(server)?;
+    let token: String = match told.as_slice() {
+        [Value::SimpleString(word), _] if word == "hit" => return Ok(false),
+        [Value::SimpleString(word), .., token] if word == "miss" || told.len() == 3 => {
+            redis::from_redis_value(token)?
+        }
+        _ => return Err("another client was about to store it".into()),
+    };
+    let Some(value) = compute(&key, &field("event"), &field("payload"))? else { return Ok(false) };
+    let fill = (&key, value, "TOKEN", token, "EX", TTL_S);
+    let mut told: Vec<String> = cmd("INVAL.FILL").arg(fill).query(server)?;
+    // Refused: it was invalidated meanwhile.
+    told.pop().filter(|why| why != "filled").map_or(Ok(true), |why| Err(why.into()))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -235,19 +206,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stopped))?;
     }
-    let mut tally = Tally::default();
-    while !stopped.load(Ordering::Relaxed) {
-        let turns = Worker::connect(&url, &name, idle_ms).and_then(|mut worker| {
-            while !stopped.load(Ordering::Relaxed) {
-                worker.turn(&mut tally)?;
+    let is_on = || !stopped.load(Ordering::Relaxed);
+    let mut worker = Worker { name, idle_ms, ..Worker::default() };
+    while is_on() {
+        let connected = worker.connect(&url);
+        let turned = connected.and_then(|mut server| {
+            while is_on() {
+                worker.turn(&mut server)?;
             }
             Ok(())
         });
-        if let Err(error) = turns
-            && !stopped.load(Ordering::Relaxed)
+        if let Err(error) = turned
+            && is_on()
         {
-            // Also while it loads, or after FLUSHALL.
-            eprintln!("\n{error}; trying again");
+            eprintln!("\n{error}; trying again"); // also while it loads, or after FLUSHALL
             std::thread::sleep(Duration::from_secs(1));
         }
     }
