@@ -60,8 +60,11 @@ fn take(json: &mut Value, kind: Kind) -> Option<Value> {
     Some(serde_json::json!({ kind.many(): found }))
 }
 
+/// Definitions with what the document says of files, or all that is wrong.
+type Read<T, F> = Result<(Vec<T>, F), Vec<Error>>;
+
 /// What was read, or nothing and what is wrong.
-fn good<T, F>(read: Option<Result<(Vec<T>, F), Vec<Error>>>, errors: &mut Vec<Error>) -> Vec<T> {
+fn good<T, F>(read: Option<Read<T, F>>, errors: &mut Vec<Error>) -> Vec<T> {
     match read {
         None => vec![],
         Some(Ok((found, _))) => found,

@@ -2,7 +2,7 @@
 #![cfg(feature = "module")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-//mod debezium;
+mod debezium;
 mod malformed;
 mod once;
 #[path = "../support/mod.rs"]
