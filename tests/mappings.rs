@@ -29,6 +29,12 @@ fn set(client: &mut Client, name: &str, event: &str) {
     client.run(&format!(r#"INVAL.MAP SET {name} '{{"events":[{{"event":"{event}"}}]}}'"#));
 }
 
+fn saved(client: &mut Client, how: &str) {
+    children_are_done(client);
+    client.run(how);
+    children_are_done(client);
+}
+
 fn rules_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")
 }
@@ -116,13 +122,11 @@ fn a_restart_takes_what_changed_in_files_and_keeps_all_else() {
         set(&mut client, "b", "changed");
         set(&mut client, "other", "run-time");
         client.run("INVAL.MAP DEL c");
-        client.run(save);
-        children_are_done(&mut client);
+        saved(&mut client, save);
         server.kill_and_restart();
         let mut client = server.client();
         assert_eq!(shown(&mut client), "a:1 b:changed other:run-time", "{what}");
-        client.run(save);
-        children_are_done(&mut client);
+        saved(&mut client, save);
         let changed = MINE.replacen("\"event\":\"1\"", "\"event\":\"2\"", 1);
         fs::write(&file, changed).unwrap();
         server.kill_and_restart();

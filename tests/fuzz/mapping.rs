@@ -88,14 +88,16 @@ fn from_item() -> impl Strategy<Value = String> {
 }
 
 fn each() -> impl Strategy<Value = Value> {
-    let many = (field(), prop::option::of(field())).prop_map(|(first, more)| match more {
-        Some(more) => format!("{first}[*].{more}"),
-        None => format!("{first}[*]"),
-    });
+    let many = || {
+        (field(), prop::option::of(field())).prop_map(|(first, more)| match more {
+            Some(more) => format!("{first}[*].{more}"),
+            None => format!("{first}[*]"),
+        })
+    };
     prop_oneof![
         3 => Just(Value::Null),
-        3 => many.clone().prop_map(Value::String),
-        1 => vec(prop_oneof![many, path()], 1..3).prop_map(|paths| json!(paths)),
+        3 => many().prop_map(Value::String),
+        1 => vec(prop_oneof![many(), path()], 1..3).prop_map(|paths| json!(paths)),
     ]
 }
 
