@@ -199,7 +199,9 @@ fn rules_are_for_those_who_may_change_them() {
     let info = format!("{:?}", client.run("COMMAND INFO tag.get"));
     let rights = match info.contains("@read") {
         true => "~* -@dangerous",
-        false => "~* -inval.check -inval.rule +inval.rule|list -inval.class +inval.class|list",
+        false => {
+            "~* -inval.check -inval.rule +inval.rule|list -inval.class +inval.class|list -inval.map +inval.map|list"
+        }
     };
     let mut bob = user(&server, "bob", rights);
     for line in [

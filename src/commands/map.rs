@@ -193,7 +193,7 @@ pub fn dump(args: &mut Args, server: &mut Server) -> Result<Reply> {
     Ok(Reply::bulk(server.state(|state| to_json(state.mappings.iter()))))
 }
 
-/// `INVAL.MAP TEST <name | *> json`
+/// `INVAL.MAP TEST name json`; the name `*` stands for all.
 #[derive(Debug)]
 pub struct TestMapping<'a> {
     name: &'a str,

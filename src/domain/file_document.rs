@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::class::Class;
 use super::class_document;
-use super::document::{self, Kind};
+use super::document::{self, Definitions, Kind};
 use super::error::Error;
 use super::mapping::Mapping;
 use super::mapping_document;
@@ -60,11 +60,8 @@ fn take(json: &mut Value, kind: Kind) -> Option<Value> {
     Some(serde_json::json!({ kind.many(): found }))
 }
 
-/// Definitions with what the document says of files, or all that is wrong.
-type Read<T, F> = Result<(Vec<T>, F), Vec<Error>>;
-
 /// What was read, or nothing and what is wrong.
-fn good<T, F>(read: Option<Read<T, F>>, errors: &mut Vec<Error>) -> Vec<T> {
+fn good<T>(read: Option<Result<Definitions<T>, Vec<Error>>>, errors: &mut Vec<Error>) -> Vec<T> {
     match read {
         None => vec![],
         Some(Ok((found, _))) => found,

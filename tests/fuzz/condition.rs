@@ -150,6 +150,10 @@ pub fn condition_text() -> impl Strategy<Value = String> {
         1 => path().prop_map(|path| format!("exists {path}")),
         1 => path().prop_map(|path| format!("Changed {path}")),
         2 => (path(), sign, value()).prop_map(|(path, sign, value)| format!("{path}{sign}{value}")),
+        1 => (path(), value()).prop_map(|(path, value)| format!("{path} contains {value}")),
+        1 => (path(), select(&["'a'", "'^.$'", "'(a|b)+'", "'('", "5"][..]))
+            .prop_map(|(path, regex)| format!("{path} matches {regex}")),
+        1 => path().prop_map(|path| format!("exists {}", path.replace("[0]", "[*]"))),
         1 => (path(), vec(value(), 1..4))
             .prop_map(|(path, values)| format!("{path} in({})", values.join(" ,"))),
     ];

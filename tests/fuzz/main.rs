@@ -18,6 +18,7 @@
 
 mod condition;
 mod glob;
+mod mapping;
 mod mutation;
 mod payload;
 mod regex;
@@ -128,6 +129,11 @@ fn payloads_a_little() {
 }
 
 #[test]
+fn mappings_and_entries_a_little() {
+    smoke(mapping::check);
+}
+
+#[test]
 #[ignore = "takes INVAL_FUZZ_SECONDS; make fuzz"]
 fn globs_and_regexes() {
     fuzz("glob", "matched", patterns);
@@ -149,4 +155,10 @@ fn rule_documents() {
 #[ignore = "takes INVAL_FUZZ_SECONDS; make fuzz"]
 fn payloads_paths_and_conditions() {
     fuzz("payload", "parsed", payloads);
+}
+
+#[test]
+#[ignore = "takes INVAL_FUZZ_SECONDS; make fuzz"]
+fn mappings_and_entries() {
+    fuzz("mapping", "answered", mapping::check);
 }

@@ -275,8 +275,8 @@ pub static MAPPINGS: &[Spec] = &[
     Spec {
         name: "INVAL.MAP",
         sub: Some("TEST"),
-        syntax: "<name | *> json",
-        summary: "The events that a mapping makes of a payload, or all mappings do, each with the rules that would take it; changes nothing.",
+        syntax: "name json",
+        summary: "The events that a mapping makes of a payload, or with * all mappings, each with the rules that would take it; changes nothing.",
         complexity: "O(L*M) where L is the length of the payload and M that of the mappings.",
         flags: "readonly",
         categories: READ,
