@@ -285,12 +285,13 @@ fn a_replica_has_the_queues_and_knows_of_nobody_that_waits() {
 
 #[test]
 fn how_a_rule_warms_outlives_the_server() {
-    for (args, save) in [
-        (["--appendonly", "no"], "SAVE"),
-        (["--appendonly", "yes"], "PING"),
-        (["--appendonly", "yes"], "BGREWRITEAOF"),
-        (["--aof-use-rdb-preamble", "no"], "CONFIG SET appendonly yes"),
+    for (file, preamble, save) in [
+        ("no", "yes", "SAVE"),
+        ("yes", "yes", "PING"),
+        ("yes", "yes", "BGREWRITEAOF"),
+        ("yes", "no", "BGREWRITEAOF"),
     ] {
+        let args = ["--appendonly", file, "--aof-use-rdb-preamble", preamble];
         let mut server = Server::with_args(&[&args[..], &["--appendfsync", "always"]].concat());
         let mut client = server.client();
         client.run("INVAL.RULE ADD a ON e KEYS 1 k:* WARM DELAY 0 HOT");
@@ -306,7 +307,7 @@ fn how_a_rule_warms_outlives_the_server() {
         server.kill_and_restart();
         let mut client = server.client();
         let after = (text(&client.run("INVAL.RULE DUMP")), entries(&mut client, "medium"));
-        assert_eq!(after, before, "{save}");
+        assert_eq!(after, before, "{save} {preamble}");
         assert_eq!((before.1.len(), client.info("warm_waiting")), (1, 0));
         client.assert_sound();
     }
