@@ -1,5 +1,7 @@
 //! What each error says.
 
+mod events;
+
 use std::fmt;
 
 use super::Error;
@@ -152,35 +154,11 @@ impl fmt::Display for Error {
                     "no targets; give at least one of \"cacheKeys\", \"patterns\", \"tags\" or \"emit\""
                 )
             }
-            Self::BadEmit { event, field } => write!(
-                f,
-                "field '{}' of the emitted event '{}' is not a path; write where its value lies in the payload, such as \"product.id\"",
-                cut(field),
-                cut(event)
-            ),
-            Self::EmitCircle { rules } => write!(
-                f,
-                "events would follow from each other in a circle: {}; take one \"emit\" out",
-                rules
-                    .iter()
-                    .map(|rule| format!("rule '{}'", cut(rule)))
-                    .collect::<Vec<_>>()
-                    .join(" -> ")
-            ),
-            Self::EmitTooDeep { event, limit } => write!(
-                f,
-                "event '{}' would follow in {limit} steps or more, the most there may be; nothing was deleted; shorten the chain of \"emit\"",
-                cut(event)
-            ),
-            Self::EmitTooMany { event, limit } => write!(
-                f,
-                "more than {limit} events follow from event '{}', the most there may be; nothing was deleted; shorten the \"emit\" of its rules",
-                cut(event)
-            ),
-            Self::NotBatched => write!(
-                f,
-                "\"batchSize\" and \"batchTimeout\" are for rules with \"batched\": true; add it, or leave them out"
-            ),
+            Self::BadEmit { .. }
+            | Self::EmitCircle { .. }
+            | Self::EmitTooDeep { .. }
+            | Self::EmitTooMany { .. }
+            | Self::NotBatched => events::of_rule(self, f),
             Self::NoSuchClass { class } => {
                 write!(f, "there is no class '{}'; INVAL.CLASS LIST shows them", cut(class))
             }
@@ -279,29 +257,13 @@ impl fmt::Display for Error {
                 f,
                 "the classes are larger than {limit} bytes as JSON; use fewer globs, or shorter descriptions"
             ),
-            Self::NoEvents => write!(f, "no events; give at least one in \"events\""),
-            Self::BadPath { found } => write!(
-                f,
-                "'{}' is not a path; write for example user.id, tags[0], items[*].sku or /user/id",
-                cut(found)
-            ),
-            Self::BadMappedField { field, why } => write!(f, "field '{}': {why}", cut(field)),
-            Self::MappingsTooLarge { what, limit } => write!(
-                f,
-                "the mappings are larger than {limit} bytes {what}; use fewer, or shorter ones"
-            ),
-            Self::ItemNotObject { found } => write!(
-                f,
-                "the item is {found}, not a JSON object; give \"fields\", such as {{\"value\":\".\"}}"
-            ),
-            Self::TooManyLooks { limit } => write!(
-                f,
-                "more than {limit} values of the payload looked at; use fewer [*], or send less at once"
-            ),
-            Self::EventsTooLarge { limit } => write!(
-                f,
-                "the events of one payload are larger than {limit} bytes; copy only the fields that rules use"
-            ),
+            Self::NoEvents
+            | Self::BadPath { .. }
+            | Self::BadMappedField { .. }
+            | Self::MappingsTooLarge { .. }
+            | Self::ItemNotObject { .. }
+            | Self::TooManyLooks { .. }
+            | Self::EventsTooLarge { .. } => events::of_mapping(self, f),
             Self::InMappedEvent { at, error } => write!(f, "events[{at}]: {error}"),
             Self::InMapping { mapping, error } => write!(f, "mapping '{}': {error}", cut(mapping)),
             Self::InClass { class, error } => write!(f, "class '{}': {error}", cut(class)),
