@@ -1,6 +1,6 @@
 //! What is published of events and purges: a message each, for whoever keeps copies elsewhere.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use super::jobs::Report;
 use super::name::Db;
@@ -11,102 +11,133 @@ use super::request::{Origin, PlanRule, Request};
 /// The channel.
 pub const CHANNEL: &[u8] = b"inval:events";
 
-/// A message in the making. Lists hold no more than so many entries each; one that holds fewer
-/// than there are, or leaves a name out that is not UTF-8, is told by `"more": true`.
-struct Message {
-    fields: Map<String, Value>,
-    most: usize,
+/// A message, as JSON. Lists hold no more than so many entries each; `more` tells of one that holds
+/// fewer than there are, or leaves a name out that is not UTF-8.
+#[derive(Default, Serialize)]
+struct Message<'a> {
+    /// The event that was told first; none for a purge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    /// The other events, told or emitted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    and: Vec<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    purge: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    db: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<Targets<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marked: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
     more: bool,
 }
 
-/// What an event or a purge came to, as JSON; lists hold at most so many entries.
+/// What was asked for, values put in.
+#[derive(Default, Serialize)]
+struct Targets<'a> {
+    keys: Vec<&'a str>,
+    patterns: Vec<&'a str>,
+    tags: Vec<&'a str>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the library asks so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// What an event or a purge came to; lists hold at most so many entries.
 pub fn of_outcome(plan: &Plan, outcome: &Outcome, most: usize) -> String {
-    let targets = plan.targets.iter().map(|target| (target.kind, target.text.clone()));
-    let mut message = Message::of(&plan.origin, plan.db, &plan.rules, most);
-    message.targets(targets);
-    message.put("deleted", outcome.total.deleted);
-    message.put("marked", outcome.total.marked);
+    let targets = plan.targets.iter().map(|target| (target.kind, target.text.as_slice()));
+    let mut message = Message::of(&plan.origin, plan.db, &plan.rules, targets, most);
+    message.deleted = Some(outcome.total.deleted);
+    message.marked = Some(outcome.total.marked);
     let hit = plan.names.iter().enumerate().filter(|(at, _)| outcome.is_gone(*at));
-    message.list("names", &mut hit.map(|(_, name)| name));
-    message.finish()
+    message.names = Some(message.list(hit.map(|(_, name)| name), most));
+    message.to_json()
 }
 
-/// That a job was accepted, which deletes so many keys, as JSON.
+/// That a job was accepted, which deletes so many keys.
 pub fn of_job(request: &Request, db: Db, matched: u64, job: u64, most: usize) -> String {
-    let targets = request.targets.iter().map(|(_, target)| (target.kind(), target.text()));
-    let mut message = Message::of(&request.origin, db, &request.rules, most);
-    message.targets(targets);
-    message.put("matched", matched);
-    message.put("job", job);
-    message.finish()
+    let texts: Vec<_> =
+        request.targets.iter().map(|(_, target)| (target.kind(), target.text())).collect();
+    let targets = texts.iter().map(|(kind, text)| (*kind, text.as_slice()));
+    let mut message = Message::of(&request.origin, db, &request.rules, targets, most);
+    (message.matched, message.job) = (Some(matched), Some(job));
+    message.to_json()
 }
 
-/// That a job has ended, as JSON.
+/// That a job has ended.
 pub fn of_end(report: &Report) -> String {
-    let mut message = Message { fields: Map::new(), most: 1, more: false };
-    message.put("job", report.id);
-    message.put("status", report.stage.as_str());
-    message.put("deleted", report.deleted);
-    message.finish()
+    let (job, deleted) = (Some(report.id), Some(report.deleted));
+    let status = Some(report.stage.as_str());
+    Message { job, deleted, status, ..Message::default() }.to_json()
 }
 
-impl Message {
-    fn of(origin: &Origin, db: Db, rules: &[PlanRule], most: usize) -> Self {
-        let mut message = Self { fields: Map::new(), most, more: false };
+impl<'a> Message<'a> {
+    fn of(
+        origin: &'a Origin,
+        db: Db,
+        rules: &'a [PlanRule],
+        targets: impl Iterator<Item = (&'static str, &'a [u8])>,
+        most: usize,
+    ) -> Self {
+        let mut message = Self { db: Some(db.0), ..Self::default() };
         match origin.events() {
-            [] => message.put("purge", true),
+            [] => message.purge = true,
             [first, others @ ..] => {
-                message.put("event", first.event.as_str());
-                if !others.is_empty() {
-                    let mut names = others.iter().map(|other| other.event.as_bytes());
-                    message.list("and", &mut names);
-                }
+                message.event = Some(&first.event);
+                let names = others.iter().map(|other| other.event.as_bytes());
+                message.and = message.list(names, most);
             }
         }
-        message.put("db", db.0);
         let rules = rules.iter().filter_map(|rule| rule.name.as_deref());
-        message.list("rules", &mut rules.map(str::as_bytes));
+        message.rules = Some(message.list(rules.map(str::as_bytes), most));
+        let mut found = Targets::default();
+        for (kind, text) in targets {
+            let list = match kind {
+                "key" => &mut found.keys,
+                "tag" => &mut found.tags,
+                _ => &mut found.patterns,
+            };
+            message.more |= !add(list, text, most);
+        }
+        message.targets = Some(found);
         message
     }
 
-    fn put(&mut self, name: &str, value: impl Into<Value>) {
-        self.fields.insert(name.to_owned(), value.into());
-    }
-
-    fn list(&mut self, field: &str, names: &mut dyn Iterator<Item = &[u8]>) {
-        let mut kept: Vec<Value> = vec![];
+    fn list(&mut self, names: impl Iterator<Item = &'a [u8]>, most: usize) -> Vec<&'a str> {
+        let mut list = vec![];
         for name in names {
-            if kept.len() >= self.most {
-                self.more = true;
+            self.more |= !add(&mut list, name, most);
+            if list.len() >= most && self.more {
                 break;
             }
-            match std::str::from_utf8(name) {
-                Ok(name) => kept.push(name.into()),
-                Err(_) => self.more = true,
-            }
         }
-        self.put(field, kept);
+        list
     }
 
-    fn targets(&mut self, targets: impl Iterator<Item = (&'static str, Vec<u8>)>) {
-        let (mut keys, mut patterns, mut tags) = (vec![], vec![], vec![]);
-        for (kind, text) in targets {
-            match kind {
-                "key" => keys.push(text),
-                "tag" => tags.push(text),
-                _ => patterns.push(text),
-            }
-        }
-        for (field, texts) in [("keys", keys), ("patterns", patterns), ("tags", tags)] {
-            self.list(field, &mut texts.iter().map(Vec::as_slice));
-        }
-    }
-
-    fn finish(mut self) -> String {
-        if self.more {
-            self.put("more", true);
-        }
+    fn to_json(&self) -> String {
         // Names and numbers: there is nothing in them that could fail to serialise.
-        serde_json::to_string(&self.fields).unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// Adds a name if there is room and it is UTF-8; says whether.
+fn add<'a>(list: &mut Vec<&'a str>, name: &'a [u8], most: usize) -> bool {
+    let name = std::str::from_utf8(name).ok().filter(|_| list.len() < most);
+    list.extend(name);
+    name.is_some()
 }

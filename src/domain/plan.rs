@@ -274,8 +274,14 @@ fn pick(
     mut visit: impl FnMut(&KeyTable, u32, usize, Pick),
 ) -> Result<(Vec<PlanTarget>, u64)> {
     let (database, standing) = state.known_database_and_standing(db);
-    let mut nothing = Database::of_no_keys(standing);
-    let database = database.unwrap_or(&mut nothing);
+    let mut nothing;
+    let database = match database {
+        Some(database) => database,
+        None => {
+            nothing = Database::of_no_keys(standing);
+            &mut nothing
+        }
+    };
     match &mut scan {
         Some(scan) => scan.keys.begin_plan(),
         None => database.keys.begin_plan(),

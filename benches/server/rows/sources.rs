@@ -1,5 +1,8 @@
 //! Events as entries of a stream, beside the same events as commands.
 
+use std::thread;
+use std::time::Duration;
+
 use super::Scale;
 use crate::process::Server;
 use crate::run::{Bar, Contender, Row, alternate};
@@ -44,7 +47,10 @@ pub fn sources(scale: Scale) -> Vec<Row> {
         let goal = taken(&mut connection) + events as i64;
         let cost = server.measure(|| {
             entries.play(&mut connection);
-            while taken(&mut connection) < goal {}
+            while taken(&mut connection) < goal {
+                // Asking costs, too.
+                thread::sleep(Duration::from_millis(5));
+            }
         });
         connection.run("DEL stream");
         cost
