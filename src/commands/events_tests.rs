@@ -4,6 +4,7 @@
 use super::fake::World;
 use super::reply::Reply;
 use super::{batches, sources};
+use crate::domain::name::Db;
 use crate::domain::source::{Entry, EntryId};
 
 fn field(reply: &Reply, name: &str) -> i64 {
@@ -181,6 +182,19 @@ fn what_is_collected_is_carried_out_when_it_is_enough() {
     world.fake.denied.clear();
     event(&mut world, &["u", "{\"id\":3}"]);
     assert!(world.keys().is_empty(), "{:?}", world.keys());
+}
+
+#[test]
+fn what_is_collected_goes_with_its_database() {
+    let mut world = World::with_keys(&["a"]);
+    rule(&mut world, "r", r#"{"eventType":"e","cacheKeys":["a"],"batched":true}"#).unwrap();
+    event(&mut world, &["e"]);
+    world.shared.with(|state| {
+        state.swapped(Db(0), Db(4));
+        state.swapped(Db(4), Db(7));
+        let places: Vec<_> = state.batches.iter().map(|(place, _)| place.clone()).collect();
+        assert_eq!(places, [(Db(7), "r".to_owned())]);
+    });
 }
 
 #[test]

@@ -210,6 +210,23 @@ impl Batches {
         Some(())
     }
 
+    /// Two databases changed places, and their keys with them.
+    pub fn swapped(&mut self, a: Db, b: Db) {
+        let queues = std::mem::take(&mut self.queues).into_iter();
+        self.queues = queues
+            .map(|((db, rule), queue)| {
+                let db = if db == a {
+                    b
+                } else if db == b {
+                    a
+                } else {
+                    db
+                };
+                ((db, rule), queue)
+            })
+            .collect();
+    }
+
     /// Forgets all.
     pub fn clear(&mut self) {
         *self = Self::default();

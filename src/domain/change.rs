@@ -310,6 +310,7 @@ impl State {
     pub fn swapped(&mut self, first: Db, second: Db) {
         [first, second].into_iter().for_each(|db| self.tokens.flushed(Some(db)));
         self.warming.swapped(first, second);
+        self.batches.swapped(first, second);
         let (a, b) = (self.databases.remove(&first), self.databases.remove(&second));
         self.databases.extend(a.map(|database| (second, database)));
         self.databases.extend(b.map(|database| (first, database)));

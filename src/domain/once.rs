@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 use super::words::{Reader, Words, number};
 
+/// Names in one record: few calls, and no record that is long to take in.
+const NAMES_PER_RECORD: usize = 500;
+
 /// What is asked of an event beside its being carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
@@ -88,11 +91,11 @@ impl Once {
         if let Some(id) = &terms.id {
             let until = now_ms.saturating_add(window_ms);
             self.know(id, until);
-            records.push(id_record(id, until));
+            records.push(vec![b"ONCE-ID".to_vec(), number(until), id.clone()]);
         }
         if let Some((at, entity)) = &terms.order {
             self.last(entity, *at);
-            records.push(entity_record(entity, *at));
+            records.push(vec![b"ONCE-SEQ".to_vec(), number(*at), entity.clone()]);
         }
         self.forget(now_ms, most);
         records
@@ -140,26 +143,29 @@ impl Once {
 
     /// All that is known, as records, the oldest first.
     pub fn records(&self, mut emit: impl FnMut(Words)) {
-        for (until, id) in self.by_age.iter().filter(|(until, id)| self.ids.get(id) == Some(until))
-        {
-            emit(id_record(id, *until));
-        }
-        for entity in &self.entities_by_age {
-            emit(entity_record(entity, self.entities.get(entity).copied().unwrap_or_default()));
-        }
+        let is_last = |(until, id): &&(u64, Arc<[u8]>)| self.ids.get(id) == Some(until);
+        let ids = self.by_age.iter().filter(is_last).map(|(until, id)| (*until, &**id));
+        in_records(b"ONCE-ID", ids, &mut emit);
+        let last = |entity: &Arc<[u8]>| self.entities.get(entity).copied().unwrap_or_default();
+        let entities = self.entities_by_age.iter().map(|entity| (last(entity), &**entity));
+        in_records(b"ONCE-SEQ", entities, &mut emit);
     }
 
-    /// Takes an id that a primary knows; `None` for words that are no record.
-    pub fn follow_id(&mut self, words: &mut Reader) -> Option<()> {
-        let until = words.number()?;
-        self.know(words.word()?, until);
+    /// Takes ids that a primary knows; `None` for words that are no record.
+    pub fn follow_ids(&mut self, words: &mut Reader) -> Option<()> {
+        while !words.is_done() {
+            let until = words.number()?;
+            self.know(words.word()?, until);
+        }
         Some(())
     }
 
-    /// Takes the number of an entity that a primary knows; likewise.
-    pub fn follow_entity(&mut self, words: &mut Reader) -> Option<()> {
-        let at = words.number()?;
-        self.last(words.word()?, at);
+    /// Takes the numbers of entities that a primary knows; likewise.
+    pub fn follow_entities(&mut self, words: &mut Reader) -> Option<()> {
+        while !words.is_done() {
+            let at = words.number()?;
+            self.last(words.word()?, at);
+        }
         Some(())
     }
 
@@ -175,12 +181,22 @@ impl Once {
     }
 }
 
-fn id_record(id: &[u8], until_ms: u64) -> Words {
-    vec![b"ONCE-ID".to_vec(), number(until_ms), id.to_vec()]
-}
-
-fn entity_record(entity: &[u8], at: u64) -> Words {
-    vec![b"ONCE-SEQ".to_vec(), number(at), entity.to_vec()]
+/// Numbers with names, in records of some each.
+fn in_records<'n>(
+    kind: &[u8],
+    mut pairs: impl Iterator<Item = (u64, &'n [u8])>,
+    emit: &mut impl FnMut(Words),
+) {
+    loop {
+        let mut words = vec![kind.to_vec()];
+        for (of, name) in pairs.by_ref().take(NAMES_PER_RECORD) {
+            words.extend([number(of), name.to_vec()]);
+        }
+        if words.len() == 1 {
+            return;
+        }
+        emit(words);
+    }
 }
 
 #[cfg(test)]
@@ -259,8 +275,8 @@ mod tests {
         let words: Vec<&[u8]> = words[1..].iter().map(Vec::as_slice).collect();
         let mut words = Reader::new(&words);
         match kind.as_slice() {
-            b"ONCE-ID" => once.follow_id(&mut words).unwrap(),
-            _ => once.follow_entity(&mut words).unwrap(),
+            b"ONCE-ID" => once.follow_ids(&mut words).unwrap(),
+            _ => once.follow_entities(&mut words).unwrap(),
         }
         assert!(words.is_done());
     }

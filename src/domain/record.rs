@@ -9,8 +9,8 @@
 //! | `SOURCE-SET name stream format mapping ms seq entries events empty skipped dead` | there is a source, of a stream of the selected database, and it was taken so far |
 //! | `SOURCE-AT name ms seq entries events empty skipped dead` | a source was taken so far |
 //! | `SOURCE-DEL name` | a source is there no more |
-//! | `ONCE-ID until id` | an event of this id was carried out; it is known until then |
-//! | `ONCE-SEQ number entity` | the event of this number of the entity was carried out |
+//! | `ONCE-ID until id ..` | events of these ids were carried out; each is known until then |
+//! | `ONCE-SEQ number entity ..` | the events of these numbers of entities were carried out |
 
 use super::State;
 use super::name::Db;
@@ -50,8 +50,8 @@ impl State {
             b"SOURCE-DEL" => {
                 self.sources.remove(words.text()?);
             }
-            b"ONCE-ID" => self.once.follow_id(&mut words)?,
-            b"ONCE-SEQ" => self.once.follow_entity(&mut words)?,
+            b"ONCE-ID" => self.once.follow_ids(&mut words)?,
+            b"ONCE-SEQ" => self.once.follow_entities(&mut words)?,
             _ => return None,
         }
         words.is_done().then_some(())

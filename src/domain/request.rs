@@ -253,7 +253,11 @@ impl Request {
                     queue.push_back(Next { event, follows: Some(at), depth: next.depth + 1 });
                 }
             }
-            let own = affected_caches(&next.event.payload)?;
+            // A payload that is passed on brings its list no second time.
+            let own = match next.follows {
+                None => affected_caches(&next.event.payload)?,
+                Some(_) => vec![],
+            };
             if !own.is_empty() {
                 let at = request.rules.len();
                 request.rules.push(PlanRule { event: position, ..PlanRule::nameless() });

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::class_table::Counts;
 use super::outcome::{Count, Outcome};
 use super::plan::Plan;
-use super::request::Origin;
+use super::request::{Origin, PlanRule};
 
 /// Event names counted each on their own. Clients choose the names; the rest share one row.
 const EVENTS_MAX: usize = 1000;
@@ -73,9 +73,10 @@ pub struct Row {
 }
 
 impl Row {
-    fn record(&mut self, count: Count, outcome: &Outcome, now_ms: u64) {
+    /// `waits`: the run is not over, for something is collected.
+    fn record(&mut self, count: Count, outcome: &Outcome, now_ms: u64, waits: bool) {
         self.runs += 1;
-        self.empty_runs += u64::from(count.matched == 0);
+        self.empty_runs += u64::from(count.matched == 0 && !waits);
         self.keys.add(count);
         self.last_ms = now_ms;
         self.resolve.record(outcome.resolve_micros);
@@ -86,7 +87,7 @@ impl Row {
 /// Counters since the start or the last reset. Dry runs count in `dry_runs` alone.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
-    /// Events and purges together.
+    /// Events, purges and what was collected together.
     pub all: Row,
     /// Events that somebody told, and that were carried out.
     pub events: u64,
@@ -128,7 +129,9 @@ impl Stats {
         }
         self.keys_refused += outcome.refused;
         self.warm_refused += outcome.warm_refused;
-        self.all.record(outcome.total, outcome, now_ms);
+        // What is collected may match yet.
+        let waits = |rule: &PlanRule| rule.collects;
+        self.all.record(outcome.total, outcome, now_ms, plan.rules.iter().any(waits));
         match &plan.origin {
             Origin::Purge => self.purges += 1,
             Origin::Collected(_) => {
@@ -136,21 +139,21 @@ impl Stats {
                 self.add_to_events(plan, outcome);
             }
             Origin::Events(events) => {
-                for (at, event) in events.iter().enumerate() {
+                let counts = by_event(plan, outcome);
+                for (event, of) in events.iter().zip(counts) {
                     let told = event.follows.is_none();
                     self.events += u64::from(told);
                     self.events_emitted += u64::from(!told);
-                    let of = of_event(plan, outcome, at);
                     self.events_unmatched += u64::from(of.is_none());
-                    let row = self.row_of(&event.event);
-                    row.record(of.unwrap_or_default(), outcome, now_ms);
+                    let (count, waits) = of.unwrap_or_default();
+                    self.row_of(&event.event).record(count, outcome, now_ms, waits);
                 }
             }
         }
         for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
             // What is collected counts when it is carried out.
             if let Some(name) = rule.name.as_ref().filter(|_| !rule.collects) {
-                self.rules.entry(name.clone()).or_default().record(*count, outcome, now_ms);
+                self.rules.entry(name.clone()).or_default().record(*count, outcome, now_ms, false);
             }
         }
     }
@@ -171,9 +174,9 @@ impl Stats {
 
     /// Adds what became of the keys to the rows of the events, which have counted their runs.
     fn add_to_events(&mut self, plan: &Plan, outcome: &Outcome) {
-        for (at, event) in plan.origin.events().iter().enumerate() {
-            if let Some(row) = self.per_event.get_mut(&event.event) {
-                row.keys.add(of_event(plan, outcome, at).unwrap_or_default());
+        for (event, of) in plan.origin.events().iter().zip(by_event(plan, outcome)) {
+            if let (Some(row), Some((count, _))) = (self.per_event.get_mut(&event.event), of) {
+                row.keys.add(count);
             }
         }
     }
@@ -190,14 +193,18 @@ impl Stats {
     }
 }
 
-/// What became of the keys of one event of a plan; `None` when no rule took it.
-fn of_event(plan: &Plan, outcome: &Outcome, event: usize) -> Option<Count> {
-    let rules = plan.rules.iter().zip(&outcome.per_rule);
-    let of = rules.filter(|(rule, _)| rule.event == event);
-    of.map(|(_, count)| *count).reduce(|mut sum, count| {
-        sum.add(count);
-        sum
-    })
+/// What became of the keys of each event of a plan, and whether something of it is collected;
+/// `None` when no rule took it.
+fn by_event(plan: &Plan, outcome: &Outcome) -> Vec<Option<(Count, bool)>> {
+    let mut counts: Vec<Option<(Count, bool)>> = vec![None; plan.origin.events().len()];
+    for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
+        if let Some(slot) = counts.get_mut(rule.event) {
+            let (sum, waits) = slot.get_or_insert_default();
+            sum.add(*count);
+            *waits |= rule.collects;
+        }
+    }
+    counts
 }
 
 #[cfg(test)]

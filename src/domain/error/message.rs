@@ -218,7 +218,7 @@ impl fmt::Display for Error {
                 Shown(found)
             ),
             Self::NoSuchMapping { mapping } => {
-                write!(f, "no mapping '{}'; INVAL.MAP LIST shows those there are", cut(mapping))
+                write!(f, "there is no mapping '{}'; INVAL.MAP LIST shows them", cut(mapping))
             }
             Self::NoSuchDomain { domain } => {
                 write!(
