@@ -217,7 +217,7 @@ INVAL.SOURCE ADD s STREAM s FORMAT json x  -> unexpected argument 'x'; usage: IN
 INVAL.SOURCE ADD s FORMAT json x y  -> missing STREAM key; usage: INVAL.SOURCE ADD ..
 INVAL.SOURCE ADD s STREAM '' FORMAT json  -> empty stream; give it at least one byte
 INVAL.SOURCE ADD '' STREAM s FORMAT json  -> empty source; give it at least one byte
-INVAL.SOURCE ADD s STREAM a FORMAT json  -> the server refuses the stream..
+INVAL.SOURCE ADD s STREAM a FORMAT json  -> the server refused the stream: WRONGTYPE ..
 INVAL.SOURCE ADD s STREAM inval:warm:high FORMAT json  -> key 'inval:warm:high' belongs to the module; ..
 INVAL._RECORD ONCE-SEQ 9 x  -> INVAL._RECORD is for replication alone; ..
 INVAL.RULE ADD r ON e KEYS 1 a SOFT 0  -> 0 milliseconds are no time to serve stale values; ..
