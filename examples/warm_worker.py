@@ -84,7 +84,12 @@ class Worker:
                 case [b"hit", _]:
                     return self.done(number, id)
                 case [b"miss" | b"stale", *stale, token]:
-                    value = compute(key, entry[b"event"], entry[b"payload"])
+                    value = None
+                    try:
+                        value = compute(key, entry[b"event"], entry[b"payload"])
+                    finally:
+                        if value is None and not stale:
+                            self.server.delete(key)  # voids the token: no reader waits for us
                     if value is None:
                         return self.done(number, id)
                     fill = ("INVAL.FILL", key, value, "TOKEN", token, "EX", TTL_S)

@@ -190,7 +190,15 @@ fn warm(server: &mut Connection, entry: &StreamId) -> Result<bool, Box<dyn Error
         }
         _ => return Err("another client was about to store it".into()),
     };
-    let Some(value) = compute(&key, &field("event"), &field("payload"))? else { return Ok(false) };
+    let value = match compute(&key, &field("event"), &field("payload")) {
+        Ok(Some(value)) => value,
+        nothing => {
+            if told.len() == 2 {
+                cmd("DEL").arg(&key).exec(server)?; // voids the token: no reader waits for us
+            }
+            return nothing.map(|_| false);
+        }
+    };
     let fill = (&key, value, "TOKEN", token, "EX", TTL_S);
     let mut told: Vec<String> = cmd("INVAL.FILL").arg(fill).query(server)?;
     // Refused: it was invalidated meanwhile.

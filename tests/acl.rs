@@ -200,7 +200,7 @@ fn rules_are_for_those_who_may_change_them() {
     let rights = match info.contains("@read") {
         true => "~* -@dangerous",
         false => {
-            "~* -inval.check -inval.rule +inval.rule|list -inval.class +inval.class|list -inval.map +inval.map|list"
+            "~* -inval.check -inval.rule +inval.rule|list -inval.class +inval.class|list -inval.map +inval.map|list -inval.source +inval.source|list"
         }
     };
     let mut bob = user(&server, "bob", rights);
@@ -217,12 +217,16 @@ fn rules_are_for_those_who_may_change_them() {
         "INVAL.MAP SET m {}",
         "INVAL.MAP LOAD []",
         "INVAL.MAP DEL m",
+        "INVAL.SOURCE ADD s STREAM s FORMAT json",
+        "INVAL.SOURCE DEL s",
         "INVAL.CHECK",
     ] {
         assert!(bob.error(line).starts_with("NOPERM "), "{line}");
     }
     assert_eq!(text(&client.run("INVAL.RULE DUMP")), dump);
-    assert_eq!(bob.run("INVAL.CLASS LIST"), Value::Array(vec![]));
+    for line in ["INVAL.CLASS LIST", "INVAL.SOURCE LIST"] {
+        assert_eq!(bob.run(line), Value::Array(vec![]), "{line}");
+    }
     let Value::Array(rules) = bob.run("INVAL.RULE LIST") else { panic!() };
     assert_eq!((rules.len(), int(&bob.run("INVAL.EVENT own"), "deleted")), (2, 2));
 
@@ -233,7 +237,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 43] = [
+const COMMANDS: [(&str, i64, usize); 48] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
@@ -242,14 +246,15 @@ const COMMANDS: [(&str, i64, usize); 43] = [
     ("TAG.CARD", 2, 1),
     ("TAG.LIST", -1, 3),
     ("TAG.HELP", 1, 0),
-    ("INVAL.EVENT", -2, 5),
+    ("INVAL.EVENT", -2, 6),
+    ("INVAL.BATCH", -3, 3),
     ("INVAL.PURGE", -3, 5),
     ("INVAL.FETCH", -2, 3),
     ("INVAL.FILL", -3, 7),
     ("INVAL.JOBS", -1, 1),
     ("INVAL.EXPLAIN", -2, 1),
     ("INVAL.RULE|SET", 4, 2),
-    ("INVAL.RULE|ADD", -5, 10),
+    ("INVAL.RULE|ADD", -5, 13),
     ("INVAL.RULE|GET", 3, 1),
     ("INVAL.RULE|DEL", -3, 1),
     ("INVAL.RULE|LIST", -2, 1),
@@ -273,6 +278,10 @@ const COMMANDS: [(&str, i64, usize); 43] = [
     ("INVAL.MAP|DUMP", 2, 0),
     ("INVAL.MAP|TEST", 4, 2),
     ("INVAL.MAP|HELP", 2, 0),
+    ("INVAL.SOURCE|ADD", -7, 5),
+    ("INVAL.SOURCE|DEL", -3, 1),
+    ("INVAL.SOURCE|LIST", 2, 0),
+    ("INVAL.SOURCE|HELP", 2, 0),
     ("INVAL.STATS", -1, 1),
     ("INVAL.HEALTH", 1, 0),
     ("INVAL.CHECK", 1, 0),

@@ -117,14 +117,9 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     let lines = texts(&scene.client.run("INVAL.HELP"));
     let (mut answered, mut refused) = (vec![], 0);
     for usage in lines.iter().step_by(2) {
-        let words = if ["INVAL.RULE", "INVAL.CLASS", "INVAL.MAP"]
-            .iter()
-            .any(|name| usage.starts_with(name))
-        {
-            2
-        } else {
-            1
-        };
+        let families = ["INVAL.RULE", "INVAL.CLASS", "INVAL.MAP", "INVAL.SOURCE"];
+        let is_family = families.iter().any(|name| usage.starts_with(name));
+        let words = if is_family { 2 } else { 1 };
         let name = usage.split(' ').take(words).collect::<Vec<_>>().join(" ");
         if scene.client.try_run(&name).is_ok() {
             answered.push(name);
@@ -137,9 +132,9 @@ fn a_command_without_arguments_says_so_unless_it_needs_none() {
     }
     assert_eq!(
         answered.join(", "),
-        "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.CLASS LIST, INVAL.CLASS DUMP, INVAL.CLASS HELP, INVAL.MAP LIST, INVAL.MAP DUMP, INVAL.MAP HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
+        "TAG.LIST, TAG.HELP, INVAL.JOBS, INVAL.RULE LIST, INVAL.RULE DUMP, INVAL.RULE HELP, INVAL.CLASS LIST, INVAL.CLASS DUMP, INVAL.CLASS HELP, INVAL.MAP LIST, INVAL.MAP DUMP, INVAL.MAP HELP, INVAL.SOURCE LIST, INVAL.SOURCE HELP, INVAL.STATS, INVAL.HEALTH, INVAL.CHECK, INVAL.HELP"
     );
-    assert_eq!(refused, 27);
+    assert_eq!(refused, 30);
 }
 
 #[test]
@@ -156,6 +151,11 @@ INVAL.CLASS NOPE x  -> unknown subcommand 'NOPE'. Try INVAL.CLASS HELP.
 INVAL.CLASS SET c  -> wrong number of arguments for 'inval.class|set' command
 INVAL.CLASS LIST x  -> wrong number of arguments for 'inval.class|list' command
 INVAL.MAP NOPE x  -> unknown subcommand 'NOPE'. Try INVAL.MAP HELP.
+INVAL.SOURCE  -> wrong number of arguments for 'inval.source' command
+INVAL.SOURCE NOPE x  -> unknown subcommand 'NOPE'. Try INVAL.SOURCE HELP.
+INVAL.SOURCE ADD s STREAM s  -> wrong number of arguments for 'inval.source|add' command
+INVAL.SOURCE LIST x  -> wrong number of arguments for 'inval.source|list' command
+INVAL.BATCH kept  -> wrong number of arguments for 'inval.batch' command
 INVAL.MAP SET m  -> wrong number of arguments for 'inval.map|set' command
 TAG.GET a b  -> wrong number of arguments for 'tag.get' command
 TAG.CARD t1 t2  -> wrong number of arguments for 'tag.card' command
@@ -171,11 +171,11 @@ INVAL.HELP me  -> wrong number of arguments for 'inval.help' command
     }
     for (line, expected) in rows(
         "
-INVAL.EVENT kept {} x  -> unexpected argument 'x'; usage: INVAL.EVENT type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
-INVAL.EVENT kept DRYRUN {}  -> unexpected argument '{}'; usage: INVAL.EVENT type [json] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
+INVAL.EVENT kept {} x  -> unexpected argument 'x'; usage: INVAL.EVENT <type [json] | RAW json [MAP mapping]> [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
+INVAL.EVENT kept DRYRUN {}  -> unexpected argument '{}'; usage: INVAL.EVENT <type [json] | RAW json [MAP mapping]> [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
 INVAL.EVENT ''  -> empty event; give it at least one byte
 INVAL.EVENT kept SOFT 0  -> 0 milliseconds are no time to serve stale values; give 1 to 316224000000
-INVAL.EVENT kept SOFT  -> missing time to serve stale values; usage: INVAL.EVENT type ..
+INVAL.EVENT kept SOFT  -> missing time to serve stale values; usage: INVAL.EVENT <type ..
 INVAL.EVENT kept ASYNC SOFT 1  -> SOFT with ASYNC: nothing is deleted that could wait; usage: ..
 INVAL.FETCH a WAIT 3600001  -> WAIT 3600001 is not from 1 to 3600000; usage: INVAL.FETCH key [CLASS class] [WAIT milliseconds]
 INVAL.FILL a v GRACE 5  -> GRACE for 'a', which lives for ever; give EX, PX, EXAT or PXAT, or a class with a TTL
@@ -189,8 +189,37 @@ INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 5 DELAY 6  -> unexpected argument 'DEL
 INVAL.MAP SET m {}  -> mapping 'm': no events; give at least one in \"events\"
 INVAL.MAP SET m '{\"events\":[{\"event\":\"e\",\"when\":\"a\"}]}'  -> mapping 'm': events[0]: condition 'a': expected '=', '!=', 'in', 'contains' or 'matches', found the end, at byte 1
 INVAL.MAP LOAD [] x  -> unexpected argument 'x'; usage: INVAL.MAP LOAD json [REPLACE]
-INVAL.MAP TEST none {}  -> there is no mapping 'none'; INVAL.MAP LIST shows them
+INVAL.MAP TEST none {}  -> no mapping 'none'; INVAL.MAP LIST shows those there are
 INVAL.MAP TEST * 5  -> payload is a number, not a JSON object; ..
+INVAL.EVENT RAW  -> missing payload; ..
+INVAL.EVENT RAW {} MAP none  -> no mapping 'none'; INVAL.MAP LIST shows those there are
+INVAL.EVENT RAW [1]  -> payload is an array, not a JSON object; ..
+INVAL.EVENT kept ID  -> missing id; ..
+INVAL.EVENT kept ID ''  -> empty id; give it at least one byte
+INVAL.EVENT kept SEQ 1  -> missing BY entity after SEQ; ..
+INVAL.EVENT kept SEQ x BY y  -> number 'x' is not a whole number from 0 to 9223372036854775807
+INVAL.EVENT kept SEQ 1 BY  -> missing entity; ..
+INVAL.EVENT kept SEQ 1 BY ''  -> empty entity; give it at least one byte
+INVAL.EVENT kept MAP m  -> payload is not valid JSON ..
+INVAL.BATCH kept {} kept  -> missing payload; usage: INVAL.BATCH type json [type json ...]
+INVAL.BATCH kept {} kept {  -> event 2 of the batch: payload is not valid JSON at line 1 column 1: EOF while parsing an object
+INVAL.BATCH kept {} '' {}  -> event 2 of the batch: empty event; give it at least one byte
+INVAL.BATCH kept {} user {}  -> rule 'user': 'u:{id}' needs the field 'id', which the payload lacks; ..
+INVAL.RULE ADD r ON e EMIT 0  -> 0 events; usage: INVAL.RULE ADD ..
+INVAL.RULE ADD r ON e EMIT 1 e  -> events would follow from each other in a circle: rule 'r' -> rule 'r'; take one \"emit\" out
+INVAL.RULE ADD r ON e EMIT 1 ''  -> rule 'r': empty emitted event; give it at least one byte
+INVAL.RULE LIST DOMAIN  -> missing domain; ..
+INVAL.RULE ENABLE DOMAIN nope  -> no rule of the domain 'nope'; INVAL.RULE LIST shows each rule's
+INVAL.SOURCE ADD s STREAM s FORMAT xml  -> format 'xml' is not one of json, cloudevents, debezium, debezium-extended
+INVAL.SOURCE ADD s STREAM s FORMAT json MAP none  -> no mapping 'none'; INVAL.MAP LIST shows those there are
+INVAL.SOURCE ADD s STREAM s FORMAT json FROM 1-x  -> '1-x' is not an id of a stream's entry; write milliseconds-number, 0 for all entries, or $ for those to come
+INVAL.SOURCE ADD s STREAM s FORMAT json x  -> unexpected argument 'x'; usage: INVAL.SOURCE ADD ..
+INVAL.SOURCE ADD s FORMAT json x y  -> missing STREAM key; usage: INVAL.SOURCE ADD ..
+INVAL.SOURCE ADD s STREAM '' FORMAT json  -> empty stream; give it at least one byte
+INVAL.SOURCE ADD '' STREAM s FORMAT json  -> empty source; give it at least one byte
+INVAL.SOURCE ADD s STREAM a FORMAT json  -> the server refused the stream: WRONGTYPE ..
+INVAL.SOURCE ADD s STREAM inval:warm:high FORMAT json  -> key 'inval:warm:high' belongs to the module; ..
+INVAL._RECORD ONCE-SEQ 9 x  -> INVAL._RECORD is for replication alone; ..
 INVAL.RULE ADD r ON e KEYS 1 a SOFT 0  -> 0 milliseconds are no time to serve stale values; ..
 INVAL._FRESH 0 0 KEYS a  -> INVAL._FRESH is for replication alone; use INVAL.PURGE ... SOFT
 INVAL.PURGE GLOB * x  -> unexpected argument 'x'; usage: INVAL.PURGE <KEYS..
@@ -208,7 +237,7 @@ INVAL.PURGE REGEX '(a{1000}){1000}'  -> regex '(a{1000}){1000}' is larger than 1
 INVAL.EXPLAIN kept {} x  -> unexpected argument 'x'; usage: INVAL.EXPLAIN <..
 INVAL.EXPLAIN PURGE ALL  -> the first word is not KEYS, TAGS, GLOB, PREFIX or REGEX; usage: ..
 INVAL.RULE LOAD [] x  -> unexpected argument 'x'; usage: INVAL.RULE LOAD json [REPLACE]
-INVAL.RULE LIST kept x  -> unexpected argument 'x'; usage: INVAL.RULE LIST [event]
+INVAL.RULE LIST kept x  -> unexpected argument 'x'; usage: INVAL.RULE LIST [event | DOMAIN domain]
 INVAL.STATS nope  -> unexpected argument 'nope'; usage: INVAL.STATS [RESET | section [section ...]]
 INVAL.STATS RESET x  -> unexpected argument 'x'; usage: INVAL.STATS [RESET | section [section ...]]
 TAG.LIST x  -> unexpected argument 'x'; usage: TAG.LIST [MATCH glob] [CURSOR cursor] [COUNT n]

@@ -42,12 +42,24 @@ fn values_are_read_set_and_bounded() {
     assert_eq!(values(&mut client), ["10000", "500", "60", ""]);
     let of_warming = ["warm-delay", "warm-hot", "warm-timeout"].map(|name| get(&mut client, name));
     assert_eq!(of_warming, ["100", "60000", "60000"]);
+    let of_events = ["batch-size", "batch-timeout", "dedupe-window", "dedupe-max", "publish-names"]
+        .map(|name| get(&mut client, name));
+    assert_eq!(of_events, ["10", "5000", "300000", "100000", "100"]);
+    let of_sources = ["source-slice-us", "dead-maxlen"].map(|name| get(&mut client, name));
+    assert_eq!(of_sources, ["1000", "10000"]);
     let bounds = |min, max| format!("argument must be between {min} and {max} inclusive");
-    let rows: [(&str, &[&str], &[&str], String); 7] = [
+    let rows: [(&str, &[&str], &[&str], String); 14] = [
         ("warm-maxlen", &["0", "10000000", "7"], &["-1", "10000001"], bounds(0, 10_000_000)),
         ("warm-delay", &["0", "3600000", "7"], &["-1", "3600001"], bounds(0, 3_600_000)),
         ("warm-hot", &["1000", "86400000"], &["999", "86400001"], bounds(1000, 86_400_000)),
         ("warm-timeout", &["1", "86400000"], &["0", "86400001"], bounds(1, 86_400_000)),
+        ("batch-size", &["1", "10000"], &["0", "10001"], bounds(1, 10_000)),
+        ("batch-timeout", &["1", "3600000"], &["0", "3600001"], bounds(1, 3_600_000)),
+        ("dedupe-window", &["0", "604800000"], &["-1", "604800001"], bounds(0, 604_800_000)),
+        ("dedupe-max", &["0", "100000000"], &["-1", "100000001"], bounds(0, 100_000_000)),
+        ("publish-names", &["-1", "100000"], &["-2", "100001"], bounds(-1, 100_000)),
+        ("source-slice-us", &["50", "1000000"], &["49", "1000001"], bounds(50, 1_000_000)),
+        ("dead-maxlen", &["1", "10000000"], &["0", "10000001"], bounds(1, 10_000_000)),
         ("index-slice-us", &["50", "1000000", "700"], &["49", "1000001"], bounds(50, 1_000_000)),
         ("check-interval", &["0", "86400", "8"], &["-1", "86401"], bounds(0, 86_400)),
         (

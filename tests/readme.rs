@@ -94,7 +94,7 @@ fn every_example_prints_what_the_readme_says() {
     for usage in help.iter().filter(|line| !line.starts_with(' ')) {
         let words: Vec<&str> = usage.split(' ').collect();
         let name = match words[0] {
-            "INVAL.RULE" | "INVAL.CLASS" => words[..2].join(" "),
+            "INVAL.RULE" | "INVAL.CLASS" | "INVAL.MAP" | "INVAL.SOURCE" => words[..2].join(" "),
             name => name.to_owned(),
         };
         let shown = examples.iter().any(|(command, _)| command.starts_with(&name));

@@ -157,6 +157,36 @@ fn what_always_fails_is_put_aside_with_the_reason() {
 }
 
 #[test]
+fn a_reader_need_not_wait_for_a_worker_that_failed() {
+    let server = Server::with_args(&["token-ttl", "3600000"]);
+    let mut client = server.client();
+    client.run("INVAL.RULE ADD r ON e KEYS 2 raises none WARM DELAY 0");
+    client.set_all(&["raises", "none"]);
+    client.run("INVAL.EVENT e");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let program = format!(
+        "import sys; sys.path.insert(0, {examples:?})\nimport warm_worker\n\
+         warm_worker.compute = lambda key, *_: {{b'none': None}}[key]\n\
+         warm_worker.Worker('redis://127.0.0.1:{}', 'w', {LONG}).run()",
+        server.port
+    );
+    let mut command = Command::new(libraries().join("python/bin/python"));
+    command.args(["-c", &program]).env("PYTHONDONTWRITEBYTECODE", "1");
+    let _worker = Worker(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    eventually("both were tried", || {
+        let pending = "XPENDING inval:warm:medium warmers - + 10";
+        let Ok(Value::Array(rows)) = client.try_run(pending) else { return false };
+        rows.len() == 1 && client.int("XLEN inval:warm:medium") == 1
+    });
+    for key in ["raises", "none"] {
+        eventually("the right to fill is free", || {
+            matches!(client.run(&format!("INVAL.FETCH {key}")), Value::Array(of) if of.len() == 2)
+        });
+    }
+    client.assert_sound();
+}
+
+#[test]
 fn a_worker_comes_back_when_the_server_does() {
     for language in LANGUAGES {
         let mut server = Server::start();

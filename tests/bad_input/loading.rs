@@ -49,9 +49,9 @@ impl Files {
 rules @/nowhere.json  -> @/nowhere.json: No such file or directory (os error 2); give a rule file or a directory of *.json files
 rules @/half.json  -> @/half.json: rule document is not valid JSON at line 1 column 42: EOF while parsing a string
 rules @/empty.json  -> @/empty.json: rule document is not valid JSON at line 1 column 0: EOF while parsing a value
-rules @/bad.json  -> @/bad.json: rules[0]: rule 'e': no targets; give at least one of "cacheKeys", "patterns" or "tags" | @/bad.json: rules[1]: bad rule: unknown field `tag`, expected one of
+rules @/bad.json  -> @/bad.json: rules[0]: rule 'e': no targets; give at least one of "cacheKeys", "patterns", "tags" or "emit" | @/bad.json: rules[1]: bad rule: unknown field `tag`, expected one of
 rules @/pair  -> @/pair/2.json: rule 'e' is in @/pair/1.json too; give each rule its own "name"
-rules @/class.json  -> @/class.json: rules[0]: rule 'e': no targets; give at least one of "cacheKeys", "patterns" or "tags" | @/class.json: classes[0]: class 'c': no globs; give at least one in "match", such as "user:*"
+rules @/class.json  -> @/class.json: rules[0]: rule 'e': no targets; give at least one of "cacheKeys", "patterns", "tags" or "emit" | @/class.json: classes[0]: class 'c': no globs; give at least one in "match", such as "user:*"
 rules @/classes  -> @/classes/2.json: class 'c' is in @/classes/1.json too; give each class its own "name"
 rules @/mixed  -> @/mixed/2.json: rule document is not valid JSON at line 1 column 1: EOF while parsing an object
 nope x  -> unknown argument 'nope'; write: rules <file-or-directory>, or a configuration without its 'inval.'

@@ -21,7 +21,15 @@ fn bad_rules_are_refused() {
 {"eventType":"e","tags":["t"],"enabled":null}  -> bad rule: invalid type: null, expected a boolean
 {"name":"x","eventType":"e","tags":["t"]}  -> the document names the rule 'x', the command 'r'; leave "name" out or make them equal
 {"tags":["t"]}  -> rule 'r': no "eventType"; name the event, or a glob over events such as "order.*"
-{"eventType":"e"}  -> rule 'r': no targets; give at least one of "cacheKeys", "patterns" or "tags"
+{"eventType":"e"}  -> rule 'r': no targets; give at least one of "cacheKeys", "patterns", "tags" or "emit"
+{"eventType":"e","emit":["e"]}  -> events would follow from each other in a circle: rule 'r' -> rule 'r'; take one "emit" out
+{"eventType":"e","emit":[""]}  -> rule 'r': empty emitted event; give it at least one byte
+{"eventType":"e","emit":[{"event":"f","fields":{"id":"a..b"}}]}  -> rule 'r': field 'id' of the emitted event 'f' is not a path; ..
+{"eventType":"e","emit":[{"event":"f","field":{}}]}  -> bad rule: ..
+{"eventType":"e","tags":["t"],"batchSize":5}  -> rule 'r': "batchSize" and "batchTimeout" are for rules with "batched": true; add it, or leave them out
+{"eventType":"e","tags":["t"],"batched":true,"batchSize":0}  -> rule 'r': batchSize '0' is not a whole number of events from 1 to 10000
+{"eventType":"e","tags":["t"],"batched":true,"batchTimeout":3600001}  -> rule 'r': batchTimeout '3600001' is not a whole number of milliseconds from 1 to 3600000
+{"eventType":"e","tags":["t"],"batched":"yes"}  -> bad rule: invalid type: string "yes", expected a boolean
 {"eventType":"e[","tags":["t"]}  -> rule 'r': unclosed '[' at byte 1 of glob 'e['; ..
 {"eventType":"e","priority":"urgent","tags":["t"]}  -> rule 'r': priority 'urgent' is not one of high, medium, low
 {"eventType":"e","cacheKeys":[""]}  -> rule 'r': empty key; give it at least one byte
@@ -106,7 +114,7 @@ null  -> rule document is null; send ..
 {"rules":{}}  -> bad rule: `rules` is an object, expected an array of rules
 {"rules":[],"x":1}  -> bad rule: unknown field `x` beside `rules`
 [{"eventType":"e","tags":["t"]},{"eventType":"e","tags":["u"]}]  -> rules[1]: rule 'e' appears twice; give each rule its own "name"
-[{"eventType":"ok","tags":["t"]},{"eventType":"x"},{"eventType":"y","tags":[1]},{"name":"z","tags":["t"]}]  -> rules[1]: rule 'x': no targets; give at least one of "cacheKeys", "patterns" or "tags" | rules[2]: bad rule: invalid type: number, expected a string | rules[3]: rule 'z': no "eventType"; name the event, or a glob over events such as "order.*"
+[{"eventType":"ok","tags":["t"]},{"eventType":"x"},{"eventType":"y","tags":[1]},{"name":"z","tags":["t"]}]  -> rules[1]: rule 'x': no targets; give at least one of "cacheKeys", "patterns", "tags" or "emit" | rules[2]: bad rule: invalid type: number, expected a string | rules[3]: rule 'z': no "eventType"; name the event, or a glob over events such as "order.*"
 {"rules":[{"eventType":"ok","tags":["t"]}  -> rule document is not valid JSON at line 1 column 41: EOF while parsing a list
 "#,
     ) {
