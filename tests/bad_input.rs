@@ -189,10 +189,10 @@ INVAL.RULE ADD r ON e KEYS 1 a WARM DELAY 5 DELAY 6  -> unexpected argument 'DEL
 INVAL.MAP SET m {}  -> mapping 'm': no events; give at least one in \"events\"
 INVAL.MAP SET m '{\"events\":[{\"event\":\"e\",\"when\":\"a\"}]}'  -> mapping 'm': events[0]: condition 'a': expected '=', '!=', 'in', 'contains' or 'matches', found the end, at byte 1
 INVAL.MAP LOAD [] x  -> unexpected argument 'x'; usage: INVAL.MAP LOAD json [REPLACE]
-INVAL.MAP TEST none {}  -> no mapping 'none'; INVAL.MAP LIST shows those there are
+INVAL.MAP TEST none {}  -> there is no mapping 'none'; INVAL.MAP LIST shows them
 INVAL.MAP TEST * 5  -> payload is a number, not a JSON object; ..
 INVAL.EVENT RAW  -> missing payload; ..
-INVAL.EVENT RAW {} MAP none  -> no mapping 'none'; INVAL.MAP LIST shows those there are
+INVAL.EVENT RAW {} MAP none  -> there is no mapping 'none'; INVAL.MAP LIST shows them
 INVAL.EVENT RAW [1]  -> payload is an array, not a JSON object; ..
 INVAL.EVENT kept ID  -> missing id; ..
 INVAL.EVENT kept ID ''  -> empty id; give it at least one byte
@@ -211,7 +211,7 @@ INVAL.RULE ADD r ON e EMIT 1 ''  -> rule 'r': empty emitted event; give it at le
 INVAL.RULE LIST DOMAIN  -> missing domain; ..
 INVAL.RULE ENABLE DOMAIN nope  -> no rule of the domain 'nope'; INVAL.RULE LIST shows each rule's
 INVAL.SOURCE ADD s STREAM s FORMAT xml  -> format 'xml' is not one of json, cloudevents, debezium, debezium-extended
-INVAL.SOURCE ADD s STREAM s FORMAT json MAP none  -> no mapping 'none'; INVAL.MAP LIST shows those there are
+INVAL.SOURCE ADD s STREAM s FORMAT json MAP none  -> there is no mapping 'none'; INVAL.MAP LIST shows them
 INVAL.SOURCE ADD s STREAM s FORMAT json FROM 1-x  -> '1-x' is not an id of a stream's entry; write milliseconds-number, 0 for all entries, or $ for those to come
 INVAL.SOURCE ADD s STREAM s FORMAT json x  -> unexpected argument 'x'; usage: INVAL.SOURCE ADD ..
 INVAL.SOURCE ADD s FORMAT json x y  -> missing STREAM key; usage: INVAL.SOURCE ADD ..

@@ -179,9 +179,10 @@ fn a_reader_need_not_wait_for_a_worker_that_failed() {
         rows.len() == 1 && client.int("XLEN inval:warm:medium") == 1
     });
     for key in ["raises", "none"] {
-        eventually("the right to fill is free", || {
-            matches!(client.run(&format!("INVAL.FETCH {key}")), Value::Array(of) if of.len() == 2)
-        });
+        eventually(
+            "the right to fill is free",
+            || matches!(client.run(&format!("INVAL.FETCH {key}")), Value::Array(of) if of.len() == 2),
+        );
     }
     client.assert_sound();
 }

@@ -27,8 +27,13 @@ struct Message<'a> {
     db: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rules: Option<Vec<&'a str>>,
+    /// What was asked for, values put in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    targets: Option<Targets<'a>>,
+    keys: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patterns: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     matched: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,14 +48,6 @@ struct Message<'a> {
     status: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     more: bool,
-}
-
-/// What was asked for, values put in.
-#[derive(Default, Serialize)]
-struct Targets<'a> {
-    keys: Vec<&'a str>,
-    patterns: Vec<&'a str>,
-    tags: Vec<&'a str>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the library asks so")]
@@ -105,16 +102,16 @@ impl<'a> Message<'a> {
         }
         let rules = rules.iter().filter_map(|rule| rule.name.as_deref());
         message.rules = Some(message.list(rules.map(str::as_bytes), most));
-        let mut found = Targets::default();
+        let (mut keys, mut patterns, mut tags) = (vec![], vec![], vec![]);
         for (kind, text) in targets {
             let list = match kind {
-                "key" => &mut found.keys,
-                "tag" => &mut found.tags,
-                _ => &mut found.patterns,
+                "key" => &mut keys,
+                "tag" => &mut tags,
+                _ => &mut patterns,
             };
             message.more |= !add(list, text, most);
         }
-        message.targets = Some(found);
+        (message.keys, message.patterns, message.tags) = (Some(keys), Some(patterns), Some(tags));
         message
     }
 
