@@ -36,8 +36,9 @@ build: deps ## build the module: target/release/libinval.so
 run: build ## start a server with the module, to try it by hand (PORT=6379)
 	@PORT='$(PORT)' INVAL_MODULE='$(MODULE)' examples/run.sh
 
-demo: build ## run the demonstration
-	@INVAL_MODULE='$(MODULE)' examples/demo.sh
+demo: build ## a badge is minted: stream, mapping, rule, deletion, worker, step by step
+	cargo build --release --example warm_worker
+	@INVAL_MODULE='$(MODULE)' INVAL_WORKER='$(TARGET)/release/examples/warm_worker' examples/demo.sh
 
 test: deps check unit server ## check, unit and server: what CI runs
 
