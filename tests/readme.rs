@@ -79,6 +79,11 @@ fn every_example_prints_what_the_readme_says() {
     let server = server();
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();
     let examples = examples(&readme);
+    let mut subscriber = redis::Client::open(format!("redis://127.0.0.1:{}", server.port))
+        .and_then(|client| client.get_connection())
+        .unwrap();
+    let mut messages = subscriber.as_pubsub();
+    messages.subscribe("inval:events").unwrap();
     let mut wrong = vec![];
     for (command, expected) in &examples {
         let printed = redis_cli(&server, command);
@@ -88,8 +93,19 @@ fn every_example_prints_what_the_readme_says() {
     }
     assert!(wrong.is_empty(), "README.md says otherwise; printed was:\n{}", wrong.join("\n"));
 
-    // Each command has an example.
+    // The message that is shown was published.
     let mut client = server.client();
+    client.run("PUBLISH inval:events the-end");
+    let published = std::iter::from_fn(|| messages.get_message().ok())
+        .map(|message| message.get_payload::<String>().unwrap())
+        .take_while(|message| message != "the-end");
+    let published: Vec<String> = published.collect();
+    let shown: Vec<&str> =
+        readme.lines().filter(|line| line.starts_with("{\"event\":\"")).collect();
+    assert_eq!(shown.len(), 1, "README.md shows a message");
+    assert!(published.iter().any(|message| message == shown[0]), "{published:#?}");
+
+    // Each command has an example.
     let help = texts(&client.run("INVAL.HELP"));
     for usage in help.iter().filter(|line| !line.starts_with(' ')) {
         let words: Vec<&str> = usage.split(' ').collect();
