@@ -118,6 +118,7 @@ fn a_snapshot_of_version_1_loads_for_ever() {
     let expected = [
         r#"{"rules":[{"name":"off","eventType":"e","cacheKeys":["b"],"priority":"medium","warmCache":false,"enabled":false},{"name":"r","eventType":"e","cacheKeys":["a:{id}"],"tags":["t"],"when":"exists id","priority":"medium","warmCache":true,"enabled":true}]}"#,
         r#"{"classes":[]}"#,
+        r#"{"mappings":[]}"#,
         "0 a:1: t u",
         "0 h: t",
         "0 plain: ",
@@ -127,8 +128,9 @@ fn a_snapshot_of_version_1_loads_for_ever() {
         "3 tag other: 1 moved",
     ];
     let mut lines: Vec<&str> = loaded.iter().map(String::as_str).collect();
-    let list = lines.remove(2);
+    let (list, queues) = (lines.remove(3), lines.remove(3));
     assert_eq!(lines, expected);
+    assert!(queues.contains("queues") && !queues.contains("rule"), "{queues}");
     assert!(list.contains("off") && list.contains('r'), "{list}");
 }
 
@@ -151,9 +153,14 @@ fn emptied() -> Server {
     let dir = server.leave();
     let server = Server::start_in(&dir, &with_module(&module, &[])).unwrap();
     let mut client = server.client();
-    assert_eq!((client.info("rules"), client.info("classes")), (3, 2));
+    let counts = ["rules", "classes", "mappings", "sources", "batch_queues"];
+    assert_eq!(counts.map(|name| client.info(name)), [5, 2, 1, 1, 1]);
     client.run("INVAL.RULE LOAD '[]' REPLACE");
     client.run("INVAL.CLASS LOAD '[]' REPLACE");
+    client.run("INVAL.MAP LOAD '[]' REPLACE");
+    client.run("INVAL.SOURCE DEL s");
+    client.run("CONFIG SET inval.dedupe-max 0");
+    eventually("what was collected is carried out", || client.info("batch_queues") == 0);
     for db in [0, 3] {
         client.run(&format!("SELECT {db}"));
         client.run(TAGS_OFF);

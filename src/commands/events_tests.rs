@@ -306,7 +306,7 @@ fn what_happened_is_published() {
     event(&mut world, &["e"]);
     world.run("INVAL.PURGE TAGS 1 t").unwrap();
     let expected = [
-        r#"{"event":"e","db":0,"rules":["r"],"keys":["one"],"patterns":["k:*"],"tags":["t"],"deleted":4,"marked":0,"names":["k:1","k:2","k:3"],"more":true}"#,
+        r#"{"event":"e","db":0,"rules":["r"],"keys":["one"],"patterns":[{"glob":"k:*"}],"tags":["t"],"deleted":4,"marked":0,"names":["k:1","k:2","k:3"],"more":true}"#,
         r#"{"purge":true,"db":0,"rules":[],"keys":[],"patterns":[],"tags":["t"],"deleted":0,"marked":0,"names":[]}"#,
     ];
     assert_eq!(world.fake.published, expected);

@@ -184,18 +184,18 @@ fn domains(state: &State) -> Reply {
     Reply::Map(domains.into_iter().map(row).collect())
 }
 
-/// What rules have collected and is to be carried out, by rule.
+/// What rules have collected and is to be carried out, by database and rule.
 fn queues(state: &State) -> Reply {
     let row = |((db, rule), waiting): (&(Db, String), Waiting)| {
-        let row = Reply::map([
+        Reply::map([
+            ("rule", Reply::bulk(rule.as_str())),
             ("db", Reply::count(db.0)),
             ("events", Reply::count(waiting.events)),
             ("since_ms", Reply::count(waiting.since_ms)),
             ("due_ms", Reply::count(waiting.due_ms)),
-        ]);
-        (rule.clone().into_bytes(), row)
+        ])
     };
-    Reply::Map(state.batches.iter().map(row).collect())
+    Reply::Array(state.batches.iter().map(row).collect())
 }
 
 fn rows(rows: &BTreeMap<String, Row>) -> Reply {

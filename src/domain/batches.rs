@@ -210,6 +210,15 @@ impl Batches {
         Some(())
     }
 
+    /// What was collected for rules that are gone is due.
+    pub(super) fn hurry(&mut self, is_gone: impl Fn(&str) -> bool) {
+        for ((_, rule), queue) in &mut self.queues {
+            if is_gone(rule) {
+                queue.due_ms = 0;
+            }
+        }
+    }
+
     /// Two databases changed places, and their keys with them.
     pub fn swapped(&mut self, a: Db, b: Db) {
         let queues = std::mem::take(&mut self.queues).into_iter();

@@ -30,8 +30,9 @@ struct Message<'a> {
     /// What was asked for, values put in.
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<Vec<&'a str>>,
+    /// Each under its kind: `{"glob":"a:*"}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    patterns: Option<Vec<&'a str>>,
+    patterns: Option<Vec<Pattern<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +49,26 @@ struct Message<'a> {
     status: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     more: bool,
+}
+
+/// A pattern that was asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Pattern<'a> {
+    Glob(&'a str),
+    Regex(&'a str),
+    Prefix(&'a str),
+}
+
+impl<'a> Pattern<'a> {
+    fn of(kind: &str, text: &'a str) -> Option<Self> {
+        match kind {
+            "glob" => Some(Self::Glob(text)),
+            "regex" => Some(Self::Regex(text)),
+            "prefix" => Some(Self::Prefix(text)),
+            _ => None,
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the library asks so")]
@@ -104,12 +125,18 @@ impl<'a> Message<'a> {
         message.rules = Some(message.list(rules.map(str::as_bytes), most));
         let (mut keys, mut patterns, mut tags) = (vec![], vec![], vec![]);
         for (kind, text) in targets {
-            let list = match kind {
-                "key" => &mut keys,
-                "tag" => &mut tags,
-                _ => &mut patterns,
+            let is_whole = match kind {
+                "key" => add(&mut keys, text, most),
+                "tag" => add(&mut tags, text, most),
+                _ => {
+                    let text = std::str::from_utf8(text).ok().filter(|_| patterns.len() < most);
+                    let pattern = text.and_then(|text| Pattern::of(kind, text));
+                    let is_whole = pattern.is_some();
+                    patterns.extend(pattern);
+                    is_whole
+                }
             };
-            message.more |= !add(list, text, most);
+            message.more |= !is_whole;
         }
         (message.keys, message.patterns, message.tags) = (Some(keys), Some(patterns), Some(tags));
         message

@@ -286,7 +286,8 @@ impl Request {
         };
         let targets = rule.targets.iter().map(resolve);
         let mut part = PlanRule::of(rule, position);
-        match rule.batch.filter(|_| collect == Collect::Yes) {
+        let collects = collect == Collect::Yes && !rule.targets.is_empty();
+        match rule.batch.filter(|_| collects) {
             Some(batch) => {
                 self.collected.push(Collected {
                     rule: PlanRule { event: 0, ..part.clone() },

@@ -9,6 +9,7 @@ use super::api::{Ctx, call};
 use super::guard::{PANICS, guarded};
 use super::state::{MainThread, shared};
 use crate::domain::State;
+use crate::domain::source::Source;
 
 /// Registers the section.
 pub(super) fn register(ctx: Ctx) -> bool {
@@ -93,7 +94,8 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         false => 100,
     };
     let standing = state.standing_sizes();
-    let fields: [(&CStr, u64); 25] = [
+    let sources = |of: fn(&Source) -> u64| state.sources.iter().map(of).sum();
+    let fields: [(&CStr, u64); 31] = [
         (c"keys", keys as u64),
         (c"tags", tags as u64),
         (c"tagged", tagged as u64),
@@ -114,6 +116,12 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"passes", state.drift.passes),
         (c"drift_missed", state.drift.missed),
         (c"drift_dead", state.drift.dead),
+        (c"sources", state.sources.len() as u64),
+        (c"source_entries", sources(|source| source.taken.entries)),
+        (c"source_events", sources(|source| source.taken.events)),
+        (c"source_dead", sources(|source| source.taken.dead)),
+        (c"source_dead_lost", sources(|source| source.lost)),
+        (c"batch_queues", state.batches.iter().count() as u64),
         (c"jobs", state.jobs.len() as u64),
         (c"jobs_remaining", state.doomed_keys()),
         (c"keys_with_freshness", state.freshness_count() as u64),

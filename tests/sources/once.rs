@@ -162,7 +162,9 @@ fn failover_rounds(rounds: u64) {
     for _ in 0..rounds {
         let goal = load.count() + 100;
         eventually("the load goes on", || load.count() >= goal);
-        primary.client().run(&format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 20000", replica.port));
+        let failover = format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 20000", replica.port);
+        // A replica that is there is not online at once.
+        eventually("the failover begins", || primary.client().try_run(&failover).is_ok());
         eventually("the replica is the primary", || {
             info_text(&mut replica.client(), "role") == "master"
         });
