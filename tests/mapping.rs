@@ -1,4 +1,4 @@
-//! Recorded payloads of other systems: each gives exactly the events that its file says.
+//! Payloads in the shape that other systems send: each gives exactly the events that its file says.
 //!
 //! Only without the feature `module`: with it, whatever links the crate gets its memory from a
 //! server, and here is none.

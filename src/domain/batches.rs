@@ -314,6 +314,11 @@ mod tests {
             .map(|at| batches.add(Db(0), collected("r", &[&added(at)]), limits, 0).is_full)
             .collect();
         assert_eq!(full.iter().position(|full| *full), Some(7));
+        let keys: Vec<String> = (0..QUEUE_MAX_TARGETS).map(|at| at.to_string()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let mut batches = Batches::default();
+        assert!(!batches.add(Db(0), collected("r", &keys[1..]), limits, 0).is_full);
+        assert!(batches.add(Db(0), collected("r", &keys[..1]), limits, 0).is_full);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A change of the database invalidates, with no code in between: envelopes as Debezium Server's
-//! Redis sink writes them, recorded.
+//! A change of the database invalidates, with no code in between: envelopes in the shape that
+//! Debezium Server's Redis sink writes.
 
 use std::fs;
 use std::path::Path;
@@ -16,8 +16,8 @@ const RULES: &str = r#"{"rules":[
     {"name":"price","eventType":"orders.update","when":"changed price","cacheKeys":["k:sums:*"]},
     {"name":"all","eventType":"orders.truncate","cacheKeys":["k:*"]}]}"#;
 
-/// Key and value of a recorded message, as the sink writes them: `default` for null.
-fn recorded(name: &str) -> (String, String) {
+/// Key and value of a message, as the sink writes them: `default` for null.
+fn message(name: &str) -> (String, String) {
     let path = Path::new("tests/fixtures/debezium").join(name).with_extension("json");
     let fixture: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let text = |field: &str| match &fixture[field] {
@@ -55,7 +55,7 @@ fn inserts_updates_deletes_and_truncates_invalidate_what_they_change() {
         client.run(&format!("INVAL.SOURCE ADD cdc STREAM shop.public.orders FORMAT {format}"));
         for (count, (name, left)) in (1..).zip(rows) {
             fill(&mut client);
-            let (key, value) = recorded(name);
+            let (key, value) = message(name);
             let fields: Vec<&[u8]> = match format {
                 "debezium" => vec![key.as_bytes(), value.as_bytes()],
                 _ => vec![b"key", key.as_bytes(), b"value", value.as_bytes()],
