@@ -202,8 +202,10 @@ fn what_is_collected_waits_while_the_server_refuses_and_goes_on() {
     let mut world = World::with_keys(&["a"]);
     rule(&mut world, "r", r#"{"eventType":"e","cacheKeys":["a"],"batched":true}"#).unwrap();
     event(&mut world, &["e"]);
+    let due = |world: &mut World| world.shared.with(|state| state.batches.next_due_ms());
+    assert!(due(&mut world) > Some(0));
     world.run("INVAL.RULE DEL r").unwrap();
-    world.fake.now_ms += 5000;
+    assert_eq!(due(&mut world), Some(0), "at once");
     world.fake.refuses = Some("OOM");
     world.timer(batches::run_due);
     world.fake.refuses = None;

@@ -187,8 +187,11 @@ impl<'a> DelRules<'a> {
     /// None.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let names = self.0.iter().filter_map(|name| std::str::from_utf8(name).ok());
-        let deleted =
-            server.state(|state| names.filter(|name| state.rules.remove(name).is_some()).count());
+        let deleted = server.state(|state| {
+            let deleted = names.filter(|name| state.rules.remove(name).is_some()).count();
+            state.batches.hurry(&state.rules);
+            deleted
+        });
         if deleted > 0 {
             let words: Vec<&[u8]> =
                 [&b"INVAL.RULE"[..], b"DEL"].into_iter().chain(self.0.iter().copied()).collect();
@@ -299,6 +302,7 @@ impl LoadRules {
                 state.rules = nothing;
             }
             self.rules.into_iter().for_each(|rule| state.rules.set(rule));
+            state.batches.hurry(&state.rules);
             if let Some(files) = self.files.filter(|_| obeying) {
                 state.files = files;
                 state.merge_files();

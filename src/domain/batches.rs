@@ -13,6 +13,7 @@ use super::batch::Batch;
 use super::name::Db;
 use super::request::{Collected, Happened, Origin, PlanRule, Request};
 use super::rule::{Priority, Resolved};
+use super::rule_table::RuleTable;
 use super::warm_terms::WarmTerms;
 use super::words::{Reader, Words, number, write_target};
 
@@ -210,10 +211,11 @@ impl Batches {
         Some(())
     }
 
-    /// What was collected for rules that are gone is due.
-    pub(super) fn hurry(&mut self, is_gone: impl Fn(&str) -> bool) {
+    /// What was collected for rules that are gone is due. Asked by the commands that delete rules,
+    /// so that replicas do the same.
+    pub fn hurry(&mut self, rules: &RuleTable) {
         for ((_, rule), queue) in &mut self.queues {
-            if is_gone(rule) {
+            if rules.get(rule).is_none() {
                 queue.due_ms = 0;
             }
         }

@@ -32,7 +32,6 @@ impl State {
             let rules = &self.rules;
             self.stats.rules.retain(|name, _| rules.get(name).is_some());
             self.warming.keep_rules(|name| rules.get(name).is_some());
-            self.batches.hurry(|name| rules.get(name).is_none());
         }
         self.clear_some(0);
         self.has_to_build()
