@@ -3,13 +3,13 @@
 use serde_json::Number;
 
 use super::args::Args;
+use super::load::Load;
 use super::reply::Reply;
 use crate::domain::class::Class;
 use crate::domain::class_document::{ClassDocument, factor, parse_one, parse_with_files, to_json};
 use crate::domain::class_table::{ClassTable, Counts};
 use crate::domain::error::{Error, Result};
 use crate::domain::rule::check_name;
-use crate::domain::snapshot::FileDigests;
 use crate::server::Server;
 
 /// What ends the list of globs.
@@ -171,12 +171,7 @@ impl<'a> DelClasses<'a> {
 
 /// `INVAL.CLASS LOAD json [REPLACE]`
 #[derive(Debug)]
-pub struct LoadClasses {
-    classes: Vec<Class>,
-    /// What was read from files before: in append-only files, written by ourselves.
-    files: Option<FileDigests>,
-    replace: bool,
-}
+pub struct LoadClasses(Load<Class>);
 
 impl LoadClasses {
     /// Reads the arguments, and all of the document.
@@ -184,11 +179,7 @@ impl LoadClasses {
     /// # Errors
     /// Everything that is wrong with the document, or arguments that do not fit.
     pub fn parse(args: &mut Args) -> Result<Self> {
-        let json = args.next("json")?;
-        let replace = args.keyword("REPLACE");
-        args.finish()?;
-        let (classes, files) = parse_with_files(json).map_err(|errors| Error::Many { errors })?;
-        Ok(Self { classes, files, replace })
+        Load::parse(args, parse_with_files).map(Self)
     }
 
     /// Swaps the classes in, beside the others or in place of all; replies with their number.
@@ -196,28 +187,29 @@ impl LoadClasses {
     /// # Errors
     /// There are too many, or they are too large.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
-        let count = self.classes.len();
-        let json = to_json(self.classes.iter());
+        let Load { all, files, replace } = self.0;
+        let count = all.len();
+        let json = to_json(all.iter());
         let obeying = server.redis().is_obeying();
         server.state(|state| {
             let nothing = ClassTable::default();
-            let beside = if self.replace { &nothing } else { &state.classes };
+            let beside = if replace { &nothing } else { &state.classes };
             // What a primary or our own file holds was within the bounds when it was set.
             if !obeying {
-                beside.check_room(&self.classes)?;
+                beside.check_room(&all)?;
             }
-            match self.replace {
-                true => state.classes.replace(self.classes),
-                false => self.classes.into_iter().for_each(|class| state.classes.set(class)),
+            match replace {
+                true => state.classes.replace(all),
+                false => all.into_iter().for_each(|class| state.classes.set(class)),
             }
-            if let Some(files) = self.files.filter(|_| obeying) {
+            if let Some(files) = files.filter(|_| obeying) {
                 state.class_files = files;
                 state.merge_files();
             }
             Ok(())
         })?;
         let mut words: Vec<&[u8]> = vec![b"INVAL.CLASS", b"LOAD", json.as_bytes()];
-        words.extend(self.replace.then_some(&b"REPLACE"[..]));
+        words.extend(replace.then_some(&b"REPLACE"[..]));
         server.redis().replicate(&words);
         Ok(Reply::count(count))
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::args::Args;
+use super::load::Load;
 use super::reply::Reply;
 use crate::domain::State;
 use crate::domain::error::{Error, Result};
@@ -11,7 +12,6 @@ use crate::domain::mapping_document::{parse_one, parse_with_files, to_json};
 use crate::domain::mapping_table::MappingTable;
 use crate::domain::payload::Payload;
 use crate::domain::rule::check_name;
-use crate::domain::snapshot::FileDigests;
 use crate::server::Server;
 
 /// What stands for all mappings.
@@ -135,12 +135,7 @@ impl<'a> DelMappings<'a> {
 
 /// `INVAL.MAP LOAD json [REPLACE]`
 #[derive(Debug)]
-pub struct LoadMappings {
-    mappings: Vec<Mapping>,
-    /// What was read from files before: in append-only files, written by ourselves.
-    files: Option<FileDigests>,
-    replace: bool,
-}
+pub struct LoadMappings(Load<Mapping>);
 
 impl LoadMappings {
     /// Reads the arguments, and all of the document.
@@ -148,11 +143,7 @@ impl LoadMappings {
     /// # Errors
     /// Everything that is wrong with the document, or arguments that do not fit.
     pub fn parse(args: &mut Args) -> Result<Self> {
-        let json = args.next("json")?;
-        let replace = args.keyword("REPLACE");
-        args.finish()?;
-        let (mappings, files) = parse_with_files(json).map_err(|errors| Error::Many { errors })?;
-        Ok(Self { mappings, files, replace })
+        Load::parse(args, parse_with_files).map(Self)
     }
 
     /// Swaps the mappings in, beside the others or in place of all; replies with their number.
@@ -160,20 +151,21 @@ impl LoadMappings {
     /// # Errors
     /// There are too many, or they are too large.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
-        let count = self.mappings.len();
+        let Load { all, files, replace } = self.0;
+        let count = all.len();
         let obeying = server.redis().is_obeying();
         server.state(|state| {
             let nothing = MappingTable::default();
-            let beside = if self.replace { &nothing } else { &state.mappings };
+            let beside = if replace { &nothing } else { &state.mappings };
             // What a primary or our own file holds was within the bounds when it was set.
             if !obeying {
-                beside.check_room(&self.mappings)?;
+                beside.check_room(&all)?;
             }
-            match self.replace {
-                true => state.mappings.replace(self.mappings),
-                false => self.mappings.into_iter().for_each(|one| state.mappings.set(one)),
+            match replace {
+                true => state.mappings.replace(all),
+                false => all.into_iter().for_each(|one| state.mappings.set(one)),
             }
-            if let Some(files) = self.files.filter(|_| obeying) {
+            if let Some(files) = files.filter(|_| obeying) {
                 state.mapping_files = files;
                 state.merge_files();
             }

@@ -22,6 +22,7 @@ mod index_memory_tests;
 pub mod invalidate;
 pub mod jobs;
 pub mod keyspace;
+mod load;
 pub mod map;
 pub mod purge;
 pub mod record;

@@ -3,6 +3,7 @@
 use serde_json::Number;
 
 use super::args::Args;
+use super::load::Load;
 use super::reply::Reply;
 use super::soft;
 use super::warm;
@@ -11,7 +12,6 @@ use crate::domain::error::{Error, Result};
 use crate::domain::rule::{Rule, check_name};
 use crate::domain::rule_document::{RuleDocument, parse_one, parse_with_files, to_json};
 use crate::domain::rule_table::RuleTable;
-use crate::domain::snapshot::FileDigests;
 use crate::server::Server;
 
 /// `INVAL.RULE SET name json`, and `INVAL.RULE ADD name ON event ...`.
@@ -238,9 +238,7 @@ impl<'a> ListRules<'a> {
             let rules: Vec<&Rule> = match self {
                 Self::All => state.rules.iter().collect(),
                 Self::Event(event) => state.rules.of_event(event),
-                Self::Domain(domain) => {
-                    state.rules.iter().filter(|rule| rule.domain == domain).collect()
-                }
+                Self::Domain(domain) => state.rules.of_domain(domain).collect(),
             };
             let row = |rule: &&Rule| {
                 Reply::map([
@@ -264,12 +262,7 @@ impl<'a> ListRules<'a> {
 
 /// `INVAL.RULE LOAD json [REPLACE]`
 #[derive(Debug)]
-pub struct LoadRules {
-    rules: Vec<Rule>,
-    /// What was read from files before: in append-only files, written by ourselves.
-    files: Option<FileDigests>,
-    replace: bool,
-}
+pub struct LoadRules(Load<Rule>);
 
 impl LoadRules {
     /// Reads the arguments, and all of the document.
@@ -277,11 +270,7 @@ impl LoadRules {
     /// # Errors
     /// Everything that is wrong with the document, or arguments that do not fit.
     pub fn parse(args: &mut Args) -> Result<Self> {
-        let json = args.next("json")?;
-        let replace = args.keyword("REPLACE");
-        args.finish()?;
-        let (rules, files) = parse_with_files(json).map_err(|errors| Error::Many { errors })?;
-        Ok(Self { rules, files, replace })
+        Load::parse(args, parse_with_files).map(Self)
     }
 
     /// Swaps the rules in, beside the others or in place of all; replies with their number.
@@ -289,21 +278,22 @@ impl LoadRules {
     /// # Errors
     /// There are too many, or they are too large.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
-        let count = self.rules.len();
+        let Load { all, files, replace } = self.0;
+        let count = all.len();
         let obeying = server.redis().is_obeying();
         server.state(|state| {
             let nothing = RuleTable::default();
-            let beside = if self.replace { &nothing } else { &state.rules };
+            let beside = if replace { &nothing } else { &state.rules };
             // What a primary or our own file holds was within the bounds when it was set.
             if !obeying {
-                beside.check_room(&self.rules)?;
+                beside.check_room(&all)?;
             }
-            if self.replace {
+            if replace {
                 state.rules = nothing;
             }
-            self.rules.into_iter().for_each(|rule| state.rules.set(rule));
+            all.into_iter().for_each(|rule| state.rules.set(rule));
             state.batches.hurry(&state.rules);
-            if let Some(files) = self.files.filter(|_| obeying) {
+            if let Some(files) = files.filter(|_| obeying) {
                 state.files = files;
                 state.merge_files();
             }
@@ -359,7 +349,7 @@ impl<'a> SwitchRules<'a> {
         let (changed, names) = server.state(|state| {
             let names: Vec<String> = match self.domain {
                 Some(domain) => {
-                    state.rules.of_domain(domain).into_iter().map(str::to_owned).collect()
+                    state.rules.of_domain(domain).map(|rule| rule.name.clone()).collect()
                 }
                 None => self.names.iter().map(|name| (*name).to_owned()).collect(),
             };

@@ -159,8 +159,7 @@ pub(super) fn learn(server: &mut Server, request: &Request) {
 
 /// Sends a record to replicas and the append-only file.
 pub(super) fn replicate(server: &mut Server, record: &Words) {
-    let words = std::iter::once(job_record::COMMAND).chain(record.iter().map(Vec::as_slice));
-    server.redis().replicate(&words.collect::<Vec<_>>());
+    server.redis().replicate(&job_record::command(record));
 }
 
 /// Whether the caller may delete the keys. Checking reads no key, so the ids stay good.

@@ -24,12 +24,17 @@ use super::plan;
 use super::request::{Happened, Origin, PlanRule, Request};
 use super::rule::Priority;
 use super::warm_terms::WarmTerms;
-use super::words::{Reader, flag, number, write_target};
+use super::words::{self, Reader, flag, number, write_target};
 
 pub use super::words::Words;
 
 /// The command that carries these words.
-pub const COMMAND: &[u8] = b"INVAL._JOB";
+const COMMAND: &[u8] = b"INVAL._JOB";
+
+/// A record as a command.
+pub fn command(words: &Words) -> Vec<&[u8]> {
+    words::command(COMMAND, words)
+}
 
 /// Names in one record of keys: few calls, and no record that is long to take in.
 const NAMES_PER_RECORD: usize = 1000;

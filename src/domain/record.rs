@@ -14,14 +14,14 @@
 
 use super::State;
 use super::name::Db;
-use super::words::{Reader, Words};
+use super::words::{self, Reader, Words};
 
 /// The command that carries these words.
 pub const COMMAND: &[u8] = b"INVAL._RECORD";
 
 /// A record as a command.
 pub fn command(words: &Words) -> Vec<&[u8]> {
-    std::iter::once(COMMAND).chain(words.iter().map(Vec::as_slice)).collect()
+    words::command(COMMAND, words)
 }
 
 impl State {

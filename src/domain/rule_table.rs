@@ -148,10 +148,9 @@ impl RuleTable {
         self.batched > 0
     }
 
-    /// The names of the rules of a domain, in order.
-    pub fn of_domain(&self, domain: &str) -> Vec<&str> {
-        let of = self.rules.values().filter(|rule| rule.domain == domain);
-        of.map(|rule| rule.name.as_str()).collect()
+    /// The rules of a domain, by name.
+    pub fn of_domain<'t>(&'t self, domain: &'t str) -> impl Iterator<Item = &'t Rule> {
+        self.rules.values().filter(move |rule| rule.domain == domain)
     }
 
     /// How many rules there are.

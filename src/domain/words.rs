@@ -7,6 +7,11 @@ use super::rule::Resolved;
 /// A record.
 pub type Words = Vec<Vec<u8>>;
 
+/// A record as the command that carries it.
+pub fn command<'w>(name: &'w [u8], words: &'w Words) -> Vec<&'w [u8]> {
+    std::iter::once(name).chain(words.iter().map(Vec::as_slice)).collect()
+}
+
 /// A number, as a word.
 pub fn number(number: u64) -> Vec<u8> {
     number.to_string().into_bytes()

@@ -96,28 +96,19 @@ fn write(ctx: Ctx) {
             ctx.replicate_to_aof(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
         }
     }
-    let records = shared(&ctx, |shared| {
+    let (jobs, records) = shared(&ctx, |shared| {
         shared.with(|state| {
-            let mut records = vec![];
-            job_record::all(state, |db, words| records.push((db, words)));
-            records
-        })
-    });
-    for (db, words) in records {
-        ctx.select_db(db.0);
-        let words = std::iter::once(job_record::COMMAND).chain(words.iter().map(Vec::as_slice));
-        ctx.replicate_to_aof(&words.collect::<Vec<_>>());
-    }
-    let records = shared(&ctx, |shared| {
-        shared.with(|state| {
-            let mut records = vec![];
+            let (mut jobs, mut records) = (vec![], vec![]);
+            job_record::all(state, |db, words| jobs.push((db, words)));
             state.for_each_record(|db, words| records.push((db, words)));
-            records
+            (jobs, records)
         })
     });
-    for (db, words) in records {
+    let jobs = jobs.iter().map(|(db, words)| (*db, job_record::command(words)));
+    let records = records.iter().map(|(db, words)| (*db, record::command(words)));
+    for (db, words) in jobs.chain(records) {
         ctx.select_db(db.0);
-        ctx.replicate_to_aof(&record::command(&words));
+        ctx.replicate_to_aof(&words);
     }
 }
 

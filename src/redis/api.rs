@@ -140,9 +140,9 @@ impl Ctx {
         CallReply::of(reply)
     }
 
-    /// Opens a live key for reading.
-    pub(super) fn open(self, name: &Str) -> Option<OpenKey> {
-        let mode = raw::REDISMODULE_READ as c_int;
+    /// Opens a live key for reading, with flags `REDISMODULE_OPEN_KEY_*`.
+    pub(super) fn open(self, name: &Str, flags: u32) -> Option<OpenKey> {
+        let mode = (raw::REDISMODULE_READ | flags) as c_int;
         let key = call!(RedisModule_OpenKey(self.0, name.string, mode));
         key.filter(|key| !key.is_null()).map(OpenKey)
     }
@@ -157,7 +157,7 @@ impl Ctx {
     pub(super) fn read_string(self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let name = self.string(key);
         let mode = raw::REDISMODULE_READ as c_int;
-        let Some(key) = self.open(&name) else { return Ok(None) };
+        let Some(key) = self.open(&name, 0) else { return Ok(None) };
         if call!(RedisModule_KeyType(key.0)) != Some(raw::REDISMODULE_KEYTYPE_STRING as c_int) {
             return Err(
                 "WRONGTYPE Operation against a key holding the wrong kind of value".to_owned()

@@ -129,8 +129,7 @@ fn carry(ctx: Ctx, db: Db, name: &[u8]) {
     });
     if let Some(id) = job {
         let record = job_record::copy(id, name);
-        let words = std::iter::once(job_record::COMMAND).chain(record.iter().map(Vec::as_slice));
-        ctx.replicate(&words.collect::<Vec<_>>());
+        ctx.replicate(&job_record::command(&record));
     }
     if let Some(fresh) = fresh {
         let words = freshness_record::copy(fresh, name);

@@ -23,7 +23,7 @@ impl Reader {
     /// Opens the entries after one; `None` when there are none, or no stream.
     fn open(ctx: Ctx, stream: &[u8], after: EntryId) -> Result<Option<Self>, String> {
         let name = ctx.string(stream);
-        let Some(key) = ctx.open(&name) else { return Ok(None) };
+        let Some(key) = ctx.open(&name, 0) else { return Ok(None) };
         if call!(RedisModule_KeyType(key.0)) != Some(raw::REDISMODULE_KEYTYPE_STREAM as c_int) {
             return Err("WRONGTYPE the key is no stream".to_owned());
         }

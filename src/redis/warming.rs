@@ -1,11 +1,10 @@
 //! The queues of keys to compute again: streams, one per priority, in each database.
 
-use std::ffi::c_int;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use redis_module::raw;
 
-use super::api::{Ctx, OpenKey, Str, call};
+use super::api::{Ctx, Str, call};
 use super::keyspace::monotonic_ms;
 use super::state::shared;
 use crate::commands::keyspace::{WarmEntry, WarmSettings};
@@ -91,11 +90,8 @@ pub(super) fn length(ctx: Ctx, priority: Priority) -> u64 {
 pub(super) fn is_hot(ctx: Ctx, name: &[u8], within_ms: u64) -> bool {
     let name = ctx.string(name);
     // Servers before 7.2 know only the second, and take no notice of others.
-    let mode = raw::REDISMODULE_READ
-        | raw::REDISMODULE_OPEN_KEY_NOTOUCH
-        | raw::REDISMODULE_OPEN_KEY_NOEFFECTS;
-    let key = call!(RedisModule_OpenKey(ctx.0, name.string, mode as c_int));
-    let Some(key) = key.filter(|key| !key.is_null()).map(OpenKey) else { return false };
+    let flags = raw::REDISMODULE_OPEN_KEY_NOTOUCH | raw::REDISMODULE_OPEN_KEY_NOEFFECTS;
+    let Some(key) = ctx.open(&name, flags) else { return false };
     let (mut idle_ms, mut uses) = (-1, -1);
     call!(RedisModule_GetLRU(key.0, &raw mut idle_ms));
     if let Ok(idle_ms) = u64::try_from(idle_ms) {
