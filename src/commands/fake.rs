@@ -381,6 +381,10 @@ impl Keyspace for Port<'_> {
         Caller { user: "tester".to_owned(), client: 1 }
     }
 
+    fn user_of(&mut self, _: u64) -> Option<String> {
+        None
+    }
+
     fn log_line(&mut self, line: &str) {
         self.fake.lines.push(line.to_owned());
     }

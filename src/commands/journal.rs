@@ -17,7 +17,11 @@ pub fn get(args: &mut Args, server: &mut Server) -> Result<Reply> {
     let most = if args.is_done() { SHOWN } else { args.number("count")? };
     args.finish()?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let entries = server.state(|state| state.journal.last(most));
+    let mut entries = server.state(|state| state.journal.last(most));
+    for entry in entries.iter_mut().filter(|entry| entry.by.is_empty() && entry.client > 0) {
+        // To look everybody up as it happens would cost more than to write it down.
+        entry.by = server.redis().user_of(entry.client).unwrap_or_default();
+    }
     Ok(Reply::Array(entries.iter().map(logged).collect()))
 }
 

@@ -78,8 +78,11 @@ pub trait Keyspace {
     /// asked. No means only that it must be.
     fn may_delete_all(&mut self) -> bool;
 
-    /// Who asks.
+    /// Who asks; his name where his permissions had to be looked at.
     fn caller(&mut self) -> Caller;
+
+    /// The user of a client that is connected.
+    fn user_of(&mut self, client: u64) -> Option<String>;
 
     /// Writes a line about an invalidation down, where the configuration says.
     fn log_line(&mut self, line: &str);

@@ -1,6 +1,7 @@
 //! Names are bytes with a type: keys and tags need not be UTF-8.
 
 use std::fmt;
+use std::ops::Range;
 
 /// What a database number is: the index that `SELECT` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,6 +61,25 @@ impl NameList {
         self.bytes.get(start..end)
     }
 
+    /// The lengths of the names in a range.
+    pub fn lengths(&self, range: Range<usize>) -> impl Iterator<Item = usize> {
+        let mut start = self.start_of(range.start);
+        self.ends.get(range).unwrap_or_default().iter().map(move |end| {
+            let len = end - start;
+            start = *end;
+            len
+        })
+    }
+
+    /// The names in a range, one after the other.
+    pub fn joined(&self, range: Range<usize>) -> &[u8] {
+        self.bytes.get(self.start_of(range.start)..self.start_of(range.end)).unwrap_or_default()
+    }
+
+    fn start_of(&self, at: usize) -> usize {
+        at.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+    }
+
     /// All names, in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).filter_map(|at| self.get(at))
@@ -93,6 +113,9 @@ mod tests {
         let names: [&[u8]; 4] = [b"a", b"", b"b\0\xff", b"long name"];
         let mut list: NameList = names.into_iter().collect();
         assert_eq!(list.iter().collect::<Vec<_>>(), names);
+        assert_eq!(list.lengths(0..4).collect::<Vec<_>>(), [1, 0, 3, 9]);
+        assert_eq!(list.lengths(2..3).collect::<Vec<_>>(), [3]);
+        assert_eq!((list.joined(1..3), list.joined(4..4)), (&b"b\0\xff"[..], &b""[..]));
         list.truncate(2);
         assert_eq!(list.iter().collect::<Vec<_>>(), names[..2]);
         assert_eq!(list.get(2), None);

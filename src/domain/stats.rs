@@ -6,12 +6,14 @@
 
 mod row;
 pub mod targets;
+mod times;
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-pub use row::{Row, Times};
+pub use row::Row;
 use targets::{Purged, TargetRow};
+pub use times::Times;
 
 use super::State;
 use super::class_table::Counts;

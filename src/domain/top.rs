@@ -19,9 +19,10 @@ use super::plan::Plan;
 
 /// Names that are ranked, of each kind: the first tens of them are right where some are much more
 /// frequent than others.
-const RANKS: usize = 512;
+const RANKS: usize = 256;
 
-/// Cells of the filter: eight for each rank, 20 KB.
+/// Cells of the filter: sixteen for each rank, 32 KB. Where all names are as frequent, one in so many
+/// is ranked anew.
 const CELLS: usize = 4096;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +35,7 @@ struct Cell {
 
 #[derive(Clone, Debug)]
 struct Rank {
-    name: Box<[u8]>,
+    name: Vec<u8>,
     hash: u64,
     count: u64,
     error: u64,
@@ -83,14 +84,13 @@ impl Sketch {
             }
         }
         let error = u64::from(cell.count);
-        let rank = Rank { name: name.into(), hash, count: error + 1, error };
         if self.ranks.len() < RANKS {
             cell.ranked += 1;
             let at = self.ranks.len() as u16;
-            self.ranks.push(rank);
+            self.ranks.push(Rank { name: name.to_vec(), hash, count: error + 1, error });
             self.index(hash, at);
         } else if error + 1 > self.lowest() {
-            self.replace(rank);
+            self.replace(name, hash, error);
         } else if let Some(cell) = self.cells.get_mut(hash as usize % CELLS) {
             cell.count = cell.count.saturating_add(1);
         }
@@ -118,17 +118,20 @@ impl Sketch {
     }
 
     /// Puts a name in the place of the one at the cursor.
-    fn replace(&mut self, new: Rank) {
-        let (at, hash) = (self.cursor, new.hash);
-        let Some(slot) = self.ranks.get_mut(at) else { return };
-        let old = std::mem::replace(slot, new);
-        if let Ok(entry) = self.places.find_entry(old.hash, |place| usize::from(*place) == at) {
+    fn replace(&mut self, name: &[u8], hash: u64, error: u64) {
+        let at = self.cursor;
+        let Some(rank) = self.ranks.get_mut(at) else { return };
+        let (old_hash, old_count) = (rank.hash, rank.count);
+        rank.name.clear();
+        rank.name.extend_from_slice(name);
+        (rank.hash, rank.count, rank.error) = (hash, error + 1, error);
+        if let Ok(entry) = self.places.find_entry(old_hash, |place| usize::from(*place) == at) {
             entry.remove();
         }
-        if let Some(cell) = self.cells.get_mut(old.hash as usize % CELLS) {
+        if let Some(cell) = self.cells.get_mut(old_hash as usize % CELLS) {
             cell.ranked -= 1;
             // The others of its cell came no more often than it: or they were ranked.
-            cell.count = cell.count.max(u32::try_from(old.count).unwrap_or(u32::MAX));
+            cell.count = cell.count.max(u32::try_from(old_count).unwrap_or(u32::MAX));
         }
         if let Some(cell) = self.cells.get_mut(hash as usize % CELLS) {
             cell.ranked += 1;

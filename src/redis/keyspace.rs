@@ -145,6 +145,10 @@ impl Keyspace for LiveKeyspace {
         self.who_asks()
     }
 
+    fn user_of(&mut self, client: u64) -> Option<String> {
+        self.user_of_client(client)
+    }
+
     fn is_hot(&mut self, name: &[u8], within_ms: u64) -> bool {
         warming::is_hot(self.ctx, name, within_ms)
     }

@@ -108,19 +108,21 @@ impl LiveKeyspace {
         self.may_touch_all_keys(name.string)
     }
 
-    /// Who asks: known already where his permissions were looked at.
+    /// Who asks; his name where his permissions were looked at.
     pub(super) fn who_asks(&mut self) -> Caller {
         if self.for_nobody {
             return Caller::default();
         }
         let client = call!(RedisModule_GetClientId(self.ctx.0)).unwrap_or(0);
-        let user = self.user.take().or_else(|| {
-            // Nothing for a client that has no user, or is none.
-            let name = call!(RedisModule_GetClientUserNameById(self.ctx.0, client));
-            let name = Str::owned(self.ctx, name.filter(|name| !name.is_null())?);
-            // SAFETY: `name` lives until the end of this closure.
-            Some(String::from_utf8_lossy(unsafe { bytes(name.string) }).into_owned())
-        });
-        Caller { user: user.unwrap_or_default(), client }
+        Caller { user: self.user.take().unwrap_or_default(), client }
+    }
+
+    /// The user of a client that is connected.
+    pub(super) fn user_of_client(&self, client: u64) -> Option<String> {
+        // Nothing for a client that has no user, or is none.
+        let name = call!(RedisModule_GetClientUserNameById(self.ctx.0, client));
+        let name = Str::owned(self.ctx, name.filter(|name| !name.is_null())?);
+        // SAFETY: `name` lives until the end of this function.
+        Some(String::from_utf8_lossy(unsafe { bytes(name.string) }).into_owned())
     }
 }

@@ -128,9 +128,10 @@ fn totals(page: &mut Page, state: &State) {
     let name = "inval_duration_seconds";
     page.metric(name, "summary", "Time of all invalidations, by phase.");
     for (phase, times) in [("resolve", &stats.all.resolve), ("delete", &stats.all.delete)] {
-        for (quantile, percent) in [("0.5", 50.0), ("0.95", 95.0), ("0.99", 99.0)] {
+        let quantiles = ["0.5", "0.95", "0.99"].into_iter();
+        for (quantile, micros) in quantiles.zip(times.percentiles([50.0, 95.0, 99.0])) {
             let labels = [("phase", phase), ("quantile", quantile)];
-            page.sample(name, &labels, seconds(times.percentile(percent)));
+            page.sample(name, &labels, seconds(micros));
         }
         page.sample("inval_duration_seconds_sum", &[("phase", phase)], seconds(times.sum()));
         page.sample("inval_duration_seconds_count", &[("phase", phase)], times.count());

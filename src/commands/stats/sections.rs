@@ -200,11 +200,12 @@ pub(super) fn windows(rates: &[Rates]) -> Reply {
 }
 
 fn times(times: &Times) -> Reply {
+    let [p50, p95, p99] = times.percentiles([50.0, 95.0, 99.0]);
     Reply::map([
         ("mean", Reply::Double((times.mean() * 10.0).round() / 10.0)),
-        ("p50", Reply::count(times.percentile(50.0))),
-        ("p95", Reply::count(times.percentile(95.0))),
-        ("p99", Reply::count(times.percentile(99.0))),
+        ("p50", Reply::count(p50)),
+        ("p95", Reply::count(p95)),
+        ("p99", Reply::count(p99)),
         ("max", Reply::count(times.max())),
     ])
 }

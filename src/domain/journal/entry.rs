@@ -3,8 +3,11 @@
 //! # Format
 //! The length of the head and the head: kind, time, database, counts, times, client, and then user,
 //! failure, what was asked for and the rules. In the ring of keys targets follow that took keys
-//! (the rule, empty for none; the kind; the text), and the keys: twice the position of the target,
-//! + 1 when the key was marked; the name.
+//! (the rule, empty for none; the kind; the text), and the keys in stretches of those that one
+//! target took: twice the position of the target, + 1 when they were marked; how many; the lengths
+//! of the names; the names.
+
+use smallvec::SmallVec;
 
 use super::{Facts, last_of};
 use crate::domain::name::{Db, Shown};
@@ -102,11 +105,21 @@ pub fn write_head(facts: &Facts, by: &str, client: u64, out: &mut Vec<u8>) {
     out.extend([0; LENGTH_BYTES]);
     out.push(kind as u8);
     let Count { matched, deleted, marked, absent, warmed } = facts.count;
-    let times = [facts.resolve_micros, facts.delete_micros];
-    let numbers = [facts.at_ms, u64::from(facts.db.0), matched, deleted, marked, absent, warmed];
-    numbers.into_iter().chain([facts.refused]).chain(times).chain([client]).for_each(|number| {
-        write_number(number, out);
-    });
+    let numbers: [u64; NUMBERS] = [
+        facts.at_ms,
+        u64::from(facts.db.0),
+        matched,
+        deleted,
+        marked,
+        absent,
+        warmed,
+        facts.refused,
+        facts.resolve_micros,
+        facts.delete_micros,
+        client,
+    ];
+    // All as wide: written in one piece.
+    out.extend_from_slice(numbers.map(u64::to_le_bytes).as_flattened());
     write_name(by.as_bytes(), out);
     write_name(facts.failure.as_bytes(), out);
     write_what(facts, out);
@@ -119,6 +132,9 @@ pub fn write_head(facts: &Facts, by: &str, client: u64, out: &mut Vec<u8>) {
         slot.copy_from_slice(&len);
     }
 }
+
+/// Numbers of a head.
+const NUMBERS: usize = 11;
 
 /// Bytes of the length of a head.
 const LENGTH_BYTES: usize = size_of::<u32>();
@@ -159,7 +175,7 @@ pub fn write_keys(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>
     let took = |at: usize| {
         outcome.per_target.get(at).is_some_and(|count| count.deleted + count.marked > 0)
     };
-    let taking: Vec<usize> = (0..plan.targets.len()).filter(|at| took(*at)).collect();
+    let taking: SmallVec<[usize; 4]> = (0..plan.targets.len()).filter(|at| took(*at)).collect();
     write_number(taking.len() as u64, out);
     for target in taking.iter().filter_map(|at| plan.targets.get(*at)) {
         let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
@@ -168,16 +184,27 @@ pub fn write_keys(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>
         write_name(&target.text, out);
     }
     let deletes = plan.deletes();
-    let mut keys = 0;
-    for at in last_of(&plan.names, most)..plan.names.len() {
-        if !outcome.is_gone(at) {
-            continue;
-        }
+    let stretch_of = |at: usize| {
         let target = plan.taken_by.get(at).map_or(0, |target| *target as usize);
-        let place = taking.binary_search(&target).unwrap_or(0) as u64;
-        write_number(place * 2 + u64::from(at >= deletes), out);
-        write_name(plan.names.get(at).unwrap_or_default(), out);
-        keys += 1;
+        (target, at >= deletes, outcome.is_gone(at))
+    };
+    let (mut keys, mut start) = (0, last_of(&plan.names, most));
+    while start < plan.names.len() {
+        let stretch = stretch_of(start);
+        let mut end = start + 1;
+        while end < plan.names.len() && stretch_of(end) == stretch {
+            end += 1;
+        }
+        let (target, is_marked, is_gone) = stretch;
+        if is_gone {
+            let place = taking.binary_search(&target).unwrap_or(0) as u64;
+            write_number(place * 2 + u64::from(is_marked), out);
+            write_number((end - start) as u64, out);
+            plan.names.lengths(start..end).for_each(|len| write_number(len as u64, out));
+            out.extend_from_slice(plan.names.joined(start..end));
+            keys += (end - start) as u64;
+        }
+        start = end;
     }
     keys
 }
@@ -189,7 +216,10 @@ pub fn read_head(mut bytes: &[u8], id: u64) -> Option<Entry> {
     let (kind, tail) = rest.split_first()?;
     *rest = tail;
     let kind = Kind::ALL.get(usize::from(*kind)).copied()?;
-    let mut number = || read_number(rest);
+    let (numbers, tail) = rest.split_at_checked(NUMBERS * size_of::<u64>())?;
+    *rest = tail;
+    let mut numbers = numbers.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+    let mut number = || numbers.next();
     let (at_ms, db) = (number()?, Db(u32::try_from(number()?).ok()?));
     let (matched, deleted, marked) = (number()?, number()?, number()?);
     let count = Count { matched, deleted, marked, absent: number()?, warmed: number()? };
@@ -224,17 +254,34 @@ pub fn find_key(bytes: &[u8], db: Db, key: &[u8]) -> Option<Cause> {
         targets.push((read_name(&mut rest)?, read_name(&mut rest)?, read_name(&mut rest)?));
     }
     while !rest.is_empty() {
-        let (place, name) = (read_number(&mut rest)?, read_name(&mut rest)?);
-        if name != key {
-            continue;
+        let (place, count) = (read_number(&mut rest)?, read_number(&mut rest)?);
+        let lengths = rest;
+        let mut sum = 0;
+        for _ in 0..count {
+            sum += usize::try_from(read_number(&mut rest)?).ok()?;
         }
-        let entry = read_head(bytes, 0).filter(|entry| entry.db == db)?;
-        let (rule, kind, target) = targets.get(usize::try_from(place / 2).ok()?)?;
-        let (rule, kind) = (lossy(rule), lossy(kind));
-        let rule = (!rule.is_empty()).then_some(rule);
-        return Some(Cause { entry, rule, kind, text: target.to_vec(), is_marked: place % 2 == 1 });
+        let (names, tail) = rest.split_at_checked(sum)?;
+        rest = tail;
+        if has_name(lengths, names, count, key) {
+            let entry = read_head(bytes, 0).filter(|entry| entry.db == db)?;
+            let (rule, kind, target) = targets.get(usize::try_from(place / 2).ok()?)?;
+            let (rule, kind) = (lossy(rule), lossy(kind));
+            let (rule, text) = ((!rule.is_empty()).then_some(rule), target.to_vec());
+            return Some(Cause { entry, rule, kind, text, is_marked: place % 2 == 1 });
+        }
     }
     None
+}
+
+fn has_name(mut lengths: &[u8], mut names: &[u8], count: u64, key: &[u8]) -> bool {
+    (0..count).any(|_| {
+        let len = read_number(&mut lengths).and_then(|len| usize::try_from(len).ok());
+        let Some((name, tail)) = len.and_then(|len| names.split_at_checked(len)) else {
+            return false;
+        };
+        names = tail;
+        name == key
+    })
 }
 
 fn take_length(rest: &mut &[u8]) -> Option<usize> {

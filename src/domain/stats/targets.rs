@@ -67,15 +67,17 @@ impl RuleRow {
         origin: &Origin,
         targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
     ) {
-        let Some(rule) = rules.get(rule) else { return };
         if self.round != rules.round() || self.targets.is_empty() {
+            let Some(rule) = rules.get(rule) else { return };
             self.round = rules.round();
             self.check_targets(rule);
         }
         for (at, (target, count)) in targets.enumerate() {
             let place = match origin {
                 Origin::Events(_) => Some(at),
-                Origin::Collected(_) | Origin::Purge => place_of(rule, target.kind),
+                Origin::Collected(_) | Origin::Purge => {
+                    rules.get(rule).and_then(|rule| place_of(rule, target.kind))
+                }
             };
             // Of a job the targets are not known any more.
             if let Some(row) = place.and_then(|at| self.targets.get_mut(at))
