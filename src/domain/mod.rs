@@ -29,6 +29,7 @@ pub mod error;
 pub mod fence;
 pub mod file_document;
 mod files;
+mod first_glob;
 pub mod freshness;
 pub mod freshness_record;
 pub mod glob;
@@ -62,6 +63,8 @@ pub mod payload;
 pub mod plan;
 mod purged_tags;
 pub mod rate;
+pub mod read_commands;
+pub mod reads;
 pub mod record;
 pub mod regex;
 pub mod request;
@@ -107,6 +110,7 @@ use mapping_table::MappingTable;
 use name::Db;
 use once::Once;
 use pass::{Drift, Pass};
+use reads::Reads;
 use rule::Rule;
 use rule_table::RuleTable;
 use snapshot::FileDigests;
@@ -146,6 +150,8 @@ pub struct State {
     pub mapping_files: FileDigests,
     /// What happened so far.
     pub stats: Stats,
+    /// Hits and misses of all commands.
+    pub reads: Reads,
     /// The bound of what may be known and deleted.
     fence: Fence,
     /// How much of the keyspace is known.

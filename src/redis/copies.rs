@@ -8,6 +8,7 @@ use redis_module::raw;
 use super::api::{Ctx, bytes, call};
 use super::deletes;
 use super::guard::guarded;
+use super::reads;
 use super::state::{MainThread, shared};
 use crate::domain::name::Db;
 use crate::domain::travel::Announced;
@@ -39,7 +40,11 @@ const READS: c_int = 2;
 /// Called for every command of every client, before it is queued or run: the number of its
 /// words or the length of its name is all that most commands are asked for.
 extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
-    if call!(RedisModule_CommandFilterArgsCount(filter)) == Some(READS) && !deletes::are_awaited() {
+    let count = call!(RedisModule_CommandFilterArgsCount(filter)).unwrap_or(0);
+    if reads::are_tracked() {
+        reads::hear(filter, count);
+    }
+    if count == READS && !deletes::are_awaited() {
         return;
     }
     let Some(name) = word(filter, 0) else { return };
