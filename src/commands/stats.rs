@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::args::Args;
 use super::class;
+use super::reads;
 use super::reply::Reply;
 use super::source;
 use super::warm;
@@ -17,8 +18,8 @@ use crate::domain::stats::{Row, Times};
 use crate::server::Server;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 10] = [
-    "totals", "index", "cache", "warm", "rules", "domains", "events", "classes", "queues",
+const SECTIONS: [&str; 11] = [
+    "totals", "index", "cache", "reads", "warm", "rules", "domains", "events", "classes", "queues",
     "sources",
 ];
 
@@ -61,6 +62,7 @@ impl Stats {
             Self::Reset => {
                 server.state(|state| {
                     state.stats.reset();
+                    state.reads.reset();
                     state.classes.reset_counts();
                     state.once.reset_counts();
                     state.warming.reset_counts();
@@ -86,6 +88,7 @@ impl Stats {
                     "totals" => totals(state),
                     "index" => index(state, deferred),
                     "cache" => cache(state),
+                    "reads" => reads::section(state),
                     "warm" => warm::statistics(state, &lengths),
                     "rules" => rows(&state.stats.rules),
                     "classes" => classes(state),
@@ -154,7 +157,8 @@ fn cache(state: &State) -> Reply {
 
 fn classes(state: &State) -> Reply {
     let row = |(class, counts): (&Class, &Counts)| {
-        (class.name.clone().into_bytes(), Reply::map(class::counts(counts)))
+        let row = Reply::map(class::counts(counts)).with("reads", reads::tally(&counts.reads));
+        (class.name.clone().into_bytes(), row)
     };
     Reply::Map(state.classes.iter().map(row).collect())
 }

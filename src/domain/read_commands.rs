@@ -15,8 +15,6 @@ pub enum Keys {
     From(usize),
     /// As many as the word at this place says, after it.
     Counted(usize),
-    /// The first half of what follows the word STREAMS.
-    Streams,
     /// The first word, where the word GET comes after the value.
     IfGet,
     /// The first word, where nothing is set or incremented.
@@ -94,6 +92,7 @@ pub const COMMANDS: [ReadCommand; 108] = [
     reads("MGET", -2, Keys::From(1)),
     one("PEXPIRETIME", 2),
     reads("PFCOUNT", -2, Keys::From(1)),
+    reads("PFMERGE", -2, Keys::From(1)),
     one("PTTL", 2),
     one("SCARD", 2),
     reads("SDIFF", -2, Keys::From(1)),
@@ -124,14 +123,13 @@ pub const COMMANDS: [ReadCommand; 108] = [
     one("VRANDMEMBER", -2),
     one("VSIM", -4),
     one("XACK", -4),
+    one("XACKDEL", -6),
     one("XAUTOCLAIM", -6),
     one("XCLAIM", -6),
     reads("XINFO", -3, Keys::At(2)),
     one("XLEN", 2),
     one("XPENDING", -3),
     one("XRANGE", -4),
-    reads("XREAD", -4, Keys::Streams),
-    reads("XREADGROUP", -7, Keys::Streams),
     one("XREVRANGE", -4),
     one("ZCARD", 2),
     one("ZCOUNT", 4),
@@ -170,8 +168,8 @@ pub const LEFT_OUT: [(&str, &str); 12] = [
     ("SORT_RO", "looks up as many keys as BY and GET find elements"),
     ("WATCH", "the server counts neither hit nor miss"),
     ("PFDEBUG", "for tests of the server"),
-    ("PFMERGE", "the server counts neither hit nor miss"),
-    ("XGROUP", "the server counts neither hit nor miss"),
+    ("XREAD", "looks each stream up twice, and again when it has waited"),
+    ("XREADGROUP", "looks each stream up twice, and again when it has waited"),
 ];
 
 /// Letters of a name that are compared at once; the length makes up for the others.
@@ -237,11 +235,6 @@ impl ReadCommand {
                 // With fewer words the server refuses it, and looks up nothing.
                 if count <= words - first { first..first + count } else { 0..0 }
             }
-            Keys::Streams => {
-                let first = (1..words).find(|at| is(*at, b"STREAMS")).map_or(words, |at| at + 1);
-                let rest = words - first;
-                first..first + if rest.is_multiple_of(2) { rest / 2 } else { 0 }
-            }
             Keys::IfGet => 1..1 + usize::from((3..words).any(|at| is(at, b"GET"))),
             Keys::IfNoWrite => {
                 let writes = |at| is(at, b"SET") || is(at, b"INCRBY");
@@ -261,8 +254,7 @@ mod tests {
         let mut keys = vec![];
         if let Some(command) = find(words[0].as_bytes()) {
             let word = |at: usize| words.get(at).map(|word| word.as_bytes());
-            command
-                .each_key(words.len(), word, |key| keys.push(std::str::from_utf8(key).unwrap()));
+            command.each_key(words.len(), word, |key| keys.push(std::str::from_utf8(key).unwrap()));
         }
         keys
     }
@@ -274,7 +266,10 @@ mod tests {
             let found = |name: &str| find(name.as_bytes()).map(|found| found.name);
             assert_eq!(found(command.name), Some(command.name));
             assert_eq!(found(&command.name.to_lowercase()), Some(command.name));
-            assert_eq!(found(&command.name.replace('E', "F")).is_some(), !command.name.contains('E'));
+            assert_eq!(
+                found(&command.name.replace('E', "F")).is_some(),
+                !command.name.contains('E')
+            );
         }
         for other in ["", "G", "GE", "G\u{5}T", "GETX", "INCR", "GEORADIUSBYMEMBEX"] {
             assert!(find(other.as_bytes()).is_none(), "{other}");
@@ -299,9 +294,6 @@ mod tests {
             ("ZUNION x a b", vec![]),
             ("ZUNION 18446744073709551615 a b", vec![]),
             ("ZRANGESTORE d a 0 -1", vec!["a"]),
-            ("XREAD COUNT 2 STREAMS a b 0 0", vec!["a", "b"]),
-            ("XREAD STREAMS a b c", vec![]),
-            ("XREAD COUNT 2 BLOCK 1", vec![]),
             ("SET a v", vec![]),
             ("SET GET GET", vec![]),
             ("SET a v EX 5 get", vec!["a"]),

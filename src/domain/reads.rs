@@ -129,6 +129,10 @@ impl State {
             Place::Selected(db) => Some(db),
             Place::Supposed => self.only_database(),
         };
+        if self.reads.supposed.is_none() {
+            // Each key will be looked for.
+            self.settle();
+        }
     }
 
     /// It looks this one up.

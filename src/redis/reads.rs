@@ -131,14 +131,8 @@ fn look_up(
 
 /// The database that a client has selected, where the server knows the client.
 fn selected_by(client: u64) -> Option<Db> {
-    let mut info = raw::RedisModuleClientInfo {
-        version: 1,
-        flags: 0,
-        id: 0,
-        addr: [0; 46],
-        port: 0,
-        db: 0,
-    };
+    let mut info =
+        raw::RedisModuleClientInfo { version: 1, flags: 0, id: 0, addr: [0; 46], port: 0, db: 0 };
     let status = call!(RedisModule_GetClientInfoById((&raw mut info).cast(), client));
     (status == Some(raw::Status::Ok as c_int)).then_some(Db(u32::from(info.db)))
 }
