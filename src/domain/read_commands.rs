@@ -41,9 +41,6 @@ const fn one(name: &'static str, arity: i8) -> ReadCommand {
     reads(name, arity, Keys::At(1))
 }
 
-/// GET, which is asked for before all others.
-pub const GET: ReadCommand = one("GET", 2);
-
 /// All of them, by name.
 pub const COMMANDS: [ReadCommand; 108] = [
     one("BITCOUNT", -2),
@@ -64,7 +61,7 @@ pub const COMMANDS: [ReadCommand; 108] = [
     one("GEORADIUS_RO", -6),
     one("GEOSEARCH", -7),
     reads("GEOSEARCHSTORE", -8, Keys::At(2)),
-    GET,
+    one("GET", 2),
     one("GETBIT", 3),
     one("GETDEL", 2),
     one("GETEX", -2),

@@ -41,13 +41,18 @@ impl Tally {
 }
 
 /// Where the keys of a command are looked up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
     /// In the database that the client has selected.
     Selected(Db),
-    /// In the only database that has keys; otherwise in the only one that has the key.
-    #[default]
-    Supposed,
+    /// In the only database that has keys; where there are more, in the only one that has the key.
+    Supposed(Option<Db>),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Supposed(None)
+    }
 }
 
 /// See the module.
@@ -60,9 +65,8 @@ pub struct Reads {
     /// All reads that were tracked, in whatever database.
     pub all: Tally,
     databases: Vec<Tally>,
-    /// Where the last command reads, and what was supposed then.
+    /// Where the last command reads.
     place: Place,
-    supposed: Option<Db>,
     clients: Clients,
 }
 
@@ -112,32 +116,46 @@ impl Reads {
         self.clients.set(client, None);
     }
 
+    #[inline]
     fn database(&mut self, db: Option<Db>) -> Option<&mut Tally> {
-        let at = usize::try_from(db?.0).ok().filter(|at| *at < DATABASES_MAX)?;
+        let at = usize::try_from(db?.0).ok()?;
         if at >= self.databases.len() {
-            self.databases.resize(at + 1, Tally::default());
+            self.make_room(at);
         }
         self.databases.get_mut(at)
+    }
+
+    #[cold]
+    fn make_room(&mut self, at: usize) {
+        if at < DATABASES_MAX {
+            self.databases.resize(at + 1, Tally::default());
+        }
     }
 }
 
 impl State {
-    /// A command is about to look keys up there.
-    pub fn reads_in(&mut self, place: Place) {
-        self.reads.place = place;
-        self.reads.supposed = match place {
-            Place::Selected(db) => Some(db),
-            Place::Supposed => self.only_database(),
+    /// A command is about to look keys up, of this client if the server says so; false when it
+    /// is not known where that one reads.
+    #[inline]
+    pub fn reads_of(&mut self, client: Option<u64>) -> bool {
+        let place = match client {
+            None => Place::Supposed(self.only_database()),
+            Some(client) => match self.reads.database_of(client) {
+                Some(db) => Place::Selected(db),
+                None => return false,
+            },
         };
-        if self.reads.supposed.is_none() {
+        if place == Place::Supposed(None) {
             // Each key will be looked for.
             self.settle();
         }
+        self.reads.place = place;
+        true
     }
 
-    /// It looks this one up.
+    /// It looks this one up; gives 1.
     #[inline]
-    pub fn reads(&mut self, key: &[u8]) {
+    pub fn reads(&mut self, key: &[u8]) -> u64 {
         let db = self.read_place(key);
         self.reads.all.look_ups += 1;
         if let Some(tally) = self.reads.database(db) {
@@ -145,6 +163,7 @@ impl State {
         }
         let class = self.classes.of(key);
         self.classes.count(class, |of| of.reads.look_ups += 1);
+        1
     }
 
     /// The key was not there. `is_late`: the command was heard of some time ago, before its
@@ -181,18 +200,26 @@ impl State {
         self.classes.count(class, |of| of.reads.add(is_hit));
     }
 
+    #[inline]
     fn read_place(&self, key: &[u8]) -> Option<Db> {
-        self.reads.supposed.or_else(|| {
-            let mut known = self.databases().filter(|(_, of)| of.keys.find(key).is_some());
-            let only = known.next().map(|(db, _)| db);
-            only.filter(|_| known.next().is_none())
-        })
+        match self.reads.place {
+            Place::Selected(db) | Place::Supposed(Some(db)) => Some(db),
+            Place::Supposed(None) => self.only_database_with(key),
+        }
     }
 
+    fn only_database_with(&self, key: &[u8]) -> Option<Db> {
+        let mut known = self.databases().filter(|(_, of)| of.keys.find(key).is_some());
+        let only = known.next().map(|(db, _)| db);
+        only.filter(|_| known.next().is_none())
+    }
+
+    #[inline]
     fn only_database(&self) -> Option<Db> {
-        let mut all = self.databases.keys().copied().chain(self.arriving_in());
-        let first = all.next()?;
-        all.all(|db| db == first).then_some(first)
+        let first = self.databases.first_key_value().map(|(db, _)| *db);
+        let (first, arriving) = (first.or(self.arriving_in())?, self.arriving_in());
+        let is_only = self.databases.len() <= 1 && arriving.is_none_or(|db| db == first);
+        is_only.then_some(first)
     }
 }
 
@@ -249,10 +276,18 @@ mod tests {
         state
     }
 
+    /// A client that has selected this database is about to read.
+    fn reads_in(state: &mut State, db: u32) {
+        let client = u64::from(db);
+        state.reads.remember(client, Db(db));
+        assert!(state.reads_of(Some(client)));
+        assert!(!state.reads_of(Some(client + 1)));
+    }
+
     #[test]
     fn hits_are_what_was_looked_up_and_not_missed() {
         let mut state = state();
-        state.reads_in(Place::Selected(Db(3)));
+        reads_in(&mut state, 3);
         state.reads(b"a:3");
         state.reads(b"b:4");
         state.missed(Db(3), b"b:4", false);
@@ -280,7 +315,7 @@ mod tests {
     fn without_its_client_a_read_is_where_the_key_is_or_where_it_is_missed() {
         let mut state = state();
         let mut read = |key: &[u8], missed_in: Option<u32>| {
-            state.reads_in(Place::Supposed);
+            state.reads_of(None);
             state.reads(key);
             if let Some(db) = missed_in {
                 state.missed(Db(db), key, false);
@@ -293,7 +328,7 @@ mod tests {
         assert_eq!(databases(&state), [(0, (1, 1)), (1, (0, 1)), (3, (1, 0))]);
         // In two databases: it may be either.
         state.told(Change::Created, Db(0), b"b:3");
-        state.reads_in(Place::Supposed);
+        state.reads_of(None);
         state.reads(b"b:3");
         assert_eq!(counts(&state.reads.all), (3, 2));
         assert_eq!(databases(&state), [(0, (1, 1)), (1, (0, 1)), (3, (1, 0))]);
@@ -303,7 +338,7 @@ mod tests {
     fn the_only_database_is_where_all_is_read() {
         let mut state = State::default();
         state.told(Change::Created, Db(7), b"k");
-        state.reads_in(Place::Supposed);
+        state.reads_of(None);
         state.reads(b"other");
         // The last key goes, as an expired one does when it is read.
         state.told(Change::Deleted, Db(7), b"k");
@@ -314,9 +349,9 @@ mod tests {
     #[test]
     fn in_a_transaction_the_last_command_says_nothing_of_the_one_that_missed() {
         let mut state = state();
-        state.reads_in(Place::Selected(Db(3)));
+        reads_in(&mut state, 3);
         state.reads(b"gone");
-        state.reads_in(Place::Selected(Db(0)));
+        reads_in(&mut state, 0);
         state.reads(b"a:1");
         state.missed(Db(3), b"gone", true);
         assert_eq!(databases(&state), [(0, (1, 0)), (3, (0, 1))]);

@@ -40,11 +40,18 @@ const READS: c_int = 2;
 /// Called for every command of every client, before it is queued or run: the number of its
 /// words or the length of its name is all that most commands are asked for.
 extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
-    let count = call!(RedisModule_CommandFilterArgsCount(filter)).unwrap_or(0);
-    if reads::are_tracked() {
-        reads::hear(filter, count);
+    match reads::are_tracked() {
+        false => find_ours(filter),
+        true => {
+            reads::hear(filter);
+            find_ours(filter);
+        }
     }
-    if count == READS && !deletes::are_awaited() {
+}
+
+#[inline(always)]
+fn find_ours(filter: *mut raw::RedisModuleCommandFilterCtx) {
+    if call!(RedisModule_CommandFilterArgsCount(filter)) == Some(READS) && !deletes::are_awaited() {
         return;
     }
     let Some(name) = word(filter, 0) else { return };

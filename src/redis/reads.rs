@@ -14,9 +14,9 @@ use super::copies::word;
 use super::guard::guarded;
 use super::state::{MainThread, shared};
 use super::switches::TRACK_READS;
+use crate::domain::State;
 use crate::domain::name::Db;
-use crate::domain::read_commands::{self, GET, ReadCommand};
-use crate::domain::reads::Place;
+use crate::domain::read_commands;
 
 /// Whether reads are counted.
 static TRACKED: AtomicBool = AtomicBool::new(false);
@@ -52,23 +52,33 @@ pub(super) fn apply(ctx: Ctx) {
     TRACKED.store(tracked, Ordering::Relaxed);
 }
 
-/// A command of `count` words is about to be queued or run.
+/// A command is about to be queued or run.
 #[inline(never)]
-pub(super) fn hear(filter: *mut raw::RedisModuleCommandFilterCtx, count: c_int) {
+pub(super) fn hear(filter: *mut raw::RedisModuleCommandFilterCtx) {
     guarded((), || {
+        let count = call!(RedisModule_CommandFilterArgsCount(filter)).unwrap_or(0);
         let Some(name) = word(filter, 0) else { return };
-        let words = usize::try_from(count).unwrap_or(0);
-        let command = match name.eq_ignore_ascii_case(b"GET") {
-            true => Some(&GET),
-            false => read_commands::find(name),
-        };
-        let looked_up = match command {
-            Some(command) => look_up(filter, words, Some(command)),
-            None if runs_others(name) => look_up(filter, words, None),
+        // Nothing is read more often, and little else is as cheap.
+        if let ([b'G' | b'g', b'E' | b'e', b'T' | b't'], 2) = (name, count) {
+            look_up(filter, |state| word(filter, 1).map_or(0, |key| state.reads(key)));
+            EXPECTED.store(1, Ordering::Relaxed);
+            return;
+        }
+        let expected = match read_commands::find(name) {
+            Some(command) => {
+                let words = usize::try_from(count).unwrap_or(0);
+                let word = |at| word(filter, c_int::try_from(at).ok()?);
+                look_up(filter, |state| {
+                    let mut keys = 0;
+                    command.each_key(words, word, |key| keys += state.reads(key));
+                    keys
+                })
+            }
+            None if runs_others(name) => look_up(filter, |_| 0),
             None => 0,
         };
-        EXPECTED.store(looked_up, Ordering::Relaxed);
-        if command.is_none() && may_select(name) {
+        EXPECTED.store(expected, Ordering::Relaxed);
+        if may_select(name) {
             forget_client(filter);
         }
     });
@@ -88,45 +98,38 @@ fn may_select(name: &[u8]) -> bool {
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Counts what the command looks up, in the database of its client; how many keys that is.
+/// Has what the command looks up counted by `count`, in the database of its client.
+#[inline]
 fn look_up(
     filter: *mut raw::RedisModuleCommandFilterCtx,
-    words: usize,
-    command: Option<&ReadCommand>,
+    count: impl Fn(&mut State) -> u64,
 ) -> u64 {
     // SAFETY: filters run on the main thread.
     let main = unsafe { MainThread::assume() };
     let client = call!(RedisModule_CommandFilterGetClientId(filter));
-    let count = |place: Option<Place>| {
-        shared(&main, |shared| {
+    let in_known_place = |state: &mut State| state.reads_of(client).then(|| count(state));
+    let counted = shared(&main, |shared| shared.count(in_known_place));
+    match (counted, client) {
+        (Some(None), Some(client)) => {
+            ask_for_place(&main, client);
+            shared(&main, |shared| shared.count(count)).unwrap_or(0)
+        }
+        _ => counted.flatten().unwrap_or(0),
+    }
+}
+
+/// Finds out where a client reads. A script's own cannot be asked: it reads where the command
+/// does that runs the script, and nothing changes.
+#[cold]
+fn ask_for_place(main: &MainThread, client: u64) {
+    if let Some(db) = selected_by(client) {
+        shared(main, |shared| {
             shared.count(|state| {
-                if let Some(place) = place {
-                    state.reads_in(place);
-                }
-                let mut looked_up = 0;
-                let word = |at| word(filter, c_int::try_from(at).ok()?);
-                if let Some(command) = command {
-                    command.each_key(words, word, |key| {
-                        state.reads(key);
-                        looked_up += 1;
-                    });
-                }
-                looked_up
+                state.reads.remember(client, db);
+                state.reads_of(Some(client));
             })
-        })
-        .unwrap_or(0)
-    };
-    let Some(client) = client else { return count(Some(Place::Supposed)) };
-    let known = shared(&main, |shared| shared.count(|state| state.reads.database_of(client)));
-    if let Some(db) = known.flatten() {
-        return count(Some(Place::Selected(db)));
+        });
     }
-    let db = selected_by(client);
-    if let Some(db) = db {
-        shared(&main, |shared| shared.count(|state| state.reads.remember(client, db)));
-    }
-    // A script's client cannot be asked: it reads where the command does that runs the script.
-    count(db.map(Place::Selected))
 }
 
 /// The database that a client has selected, where the server knows the client.
