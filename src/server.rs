@@ -48,6 +48,12 @@ impl Shared {
         self.state.try_borrow().ok().map(|state| look(&state))
     }
 
+    /// Counts a read, unless the state is in use. What was told and waits stays where it is: the
+    /// index is not asked for more than a hint, and clients read more often than anything else.
+    pub fn count<R>(&self, count: impl FnOnce(&mut State) -> R) -> Option<R> {
+        self.state.try_borrow_mut().ok().map(|mut state| count(&mut state))
+    }
+
     /// Whether values that are written anew matter: of keys that a job is about to delete, or of
     /// which it is known how fresh they are; yes when the state is in use and cannot say.
     pub fn awaits_overwrites(&self) -> bool {

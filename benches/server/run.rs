@@ -158,6 +158,16 @@ impl<'a> Contender<'a> {
         let series = Series { name: name.to_owned(), per, units, costs: vec![] };
         Self { series, round: Box::new(round) }
     }
+
+    /// Has `prepare` done before each round, at no cost.
+    pub fn after(self, mut prepare: impl FnMut() + 'a) -> Self {
+        let mut round = self.round;
+        let round = move |at| {
+            prepare();
+            round(at)
+        };
+        Self { round: Box::new(round), ..self }
+    }
 }
 
 /// Lets the contenders take turns; each round begins with the next one, and every other goes the

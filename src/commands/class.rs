@@ -4,6 +4,7 @@ use serde_json::Number;
 
 use super::args::Args;
 use super::load::Load;
+use super::reads;
 use super::reply::Reply;
 use crate::domain::class::Class;
 use crate::domain::class_document::{ClassDocument, factor, parse_one, parse_with_files, to_json};
@@ -14,9 +15,6 @@ use crate::server::Server;
 
 /// What ends the list of globs.
 const AFTER_GLOBS: [&str; 5] = ["TTL", "JITTER", "GRACE", "EARLY", "DESC"];
-
-/// Digits of a hit rate: a hundredth of a percent.
-const RATE_DIGITS: f64 = 10_000.0;
 
 /// `INVAL.CLASS SET name json`, and `INVAL.CLASS SET name MATCH ...`.
 #[derive(Debug)]
@@ -124,13 +122,13 @@ fn row((class, counts): (&Class, &Counts)) -> Reply {
         ("early", class.early.map_or(Reply::Null, Reply::Double)),
         ("description", Reply::bulk(class.description.as_str())),
     ]);
-    let counted = self::counts(counts);
-    counted.into_iter().fold(document, |row, (name, value)| row.with(name, value))
+    let row =
+        self::counts(counts).into_iter().fold(document, |row, (name, value)| row.with(name, value));
+    row.with("reads", reads::tally(&counts.reads))
 }
 
 /// What `GET`, `LIST` and `INVAL.STATS` show of fetches and fills.
 pub fn counts(counts: &Counts) -> [(&'static str, Reply); 7] {
-    let rate = (counts.hit_rate() * RATE_DIGITS).round() / RATE_DIGITS;
     [
         ("hits", Reply::count(counts.hits)),
         ("misses", Reply::count(counts.misses)),
@@ -138,7 +136,7 @@ pub fn counts(counts: &Counts) -> [(&'static str, Reply); 7] {
         ("busy", Reply::count(counts.busy)),
         ("fills", Reply::count(counts.fills)),
         ("refused", Reply::count(counts.refused)),
-        ("hit_rate", Reply::Double(rate)),
+        ("hit_rate", Reply::rate(counts.hit_rate())),
     ]
 }
 

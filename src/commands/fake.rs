@@ -204,6 +204,10 @@ impl Keyspace for Port<'_> {
             .then(|| self.fake.values.get(name).cloned().unwrap_or_default()))
     }
 
+    fn get_again(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        self.get(name)
+    }
+
     fn set(&mut self, name: &[u8], value: &[u8], until_ms: Option<u64>) -> Result<(), String> {
         if let Some(why) = self.fake.refuses {
             return Err(why.to_owned());

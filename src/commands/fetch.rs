@@ -63,7 +63,7 @@ impl<'a> Fetch<'a> {
     /// # Errors
     /// The key holds no string, or there is no such class.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
-        let class = match self.look(server)? {
+        let class = match self.look(server, false)? {
             Ok(reply) => return Ok(reply),
             Err(class) => class,
         };
@@ -81,12 +81,25 @@ impl<'a> Fetch<'a> {
         Ok(busy(server, class))
     }
 
-    /// The reply; or the class of the key while somebody else is about to fill.
-    fn look(&self, server: &mut Server) -> Result<std::result::Result<Reply, Option<ClassId>>> {
+    /// The reply; or the class of the key while somebody else is about to fill. It counts as one
+    /// read, however often the client is made to look again.
+    fn look(
+        &self,
+        server: &mut Server,
+        is_again: bool,
+    ) -> Result<std::result::Result<Reply, Option<ClassId>>> {
         let (db, key) = (server.redis().db(), self.key);
-        let value = server.redis().get(key).map_err(|why| Error::Refused { what: "GET", why })?;
+        let redis = server.redis();
+        let found = if is_again { redis.get_again(key) } else { redis.get(key) };
         // Reading may have deleted the key: what is known of it is asked for afterwards.
-        let known = server.state(|state| self.known(state, db))?;
+        let known = server.state(|state| {
+            if !is_again {
+                state.fetched(db, key, !matches!(found, Ok(None)));
+            }
+            self.known(state, db)
+        });
+        let value = found.map_err(|why| Error::Refused { what: "GET", why })?;
+        let known = known?;
         if let Some(value) = value.filter(|_| !known.is_doomed) {
             return Ok(Ok(self.found(value, &known, server)));
         }
@@ -166,7 +179,7 @@ impl<'a> Fetch<'a> {
                 Ok(miss(server, class, Some(token)))
             }
             // The token was void before the reader heard of it, or there is a value.
-            Wake::Inherit(_) | Wake::Look => match self.look(server)? {
+            Wake::Inherit(_) | Wake::Look => match self.look(server, true)? {
                 Ok(reply) => Ok(reply),
                 Err(class) => Ok(busy(server, class)),
             },

@@ -28,11 +28,17 @@ pub trait Keyspace {
     /// Why the server refused, in its words.
     fn unlink(&mut self, names: &NameList, range: Range<usize>) -> Result<u64, String>;
 
-    /// The string that a live key holds.
+    /// The string that a live key holds; the server counts it as a read.
     ///
     /// # Errors
     /// It holds something else; in the server's words.
     fn get(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String>;
+
+    /// The same for a client whose read was counted before.
+    ///
+    /// # Errors
+    /// As above.
+    fn get_again(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String>;
 
     /// Makes a key hold a string, here and on replicas, until a time in milliseconds since 1970
     /// or for ever.

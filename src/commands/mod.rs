@@ -27,6 +27,7 @@ pub mod keyspace;
 mod load;
 pub mod map;
 pub mod purge;
+mod reads;
 pub mod record;
 pub mod reply;
 pub mod rule;

@@ -59,6 +59,12 @@ impl Reply {
         Self::Array(items.map(Self::bulk).collect())
     }
 
+    /// A part of a whole, from 0 to 1: to a hundredth of a percent.
+    pub fn rate(rate: f64) -> Self {
+        const DIGITS: f64 = 10_000.0;
+        Self::Double((rate * DIGITS).round() / DIGITS)
+    }
+
     /// Adds a field to a map; any other reply stays as it is.
     pub fn with(mut self, name: &str, value: Self) -> Self {
         if let Self::Map(fields) = &mut self {

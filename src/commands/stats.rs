@@ -5,6 +5,7 @@ mod sections;
 
 use super::args::Args;
 use super::json;
+use super::reads;
 use super::reply::Reply;
 use super::source;
 use super::warm;
@@ -15,8 +16,8 @@ use crate::server::Server;
 use prometheus::Beside;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [&str; 14] = [
-    "totals", "windows", "index", "cache", "warm", "rules", "domains", "events", "tags",
+const SECTIONS: [&str; 15] = [
+    "totals", "windows", "index", "cache", "reads", "warm", "rules", "domains", "events", "tags",
     "patterns", "entities", "classes", "queues", "sources",
 ];
 
@@ -110,6 +111,7 @@ impl Stats {
 fn reset(server: &mut Server) {
     server.state(|state| {
         state.stats.reset();
+        state.reads.reset();
         state.classes.reset_counts();
         state.once.reset_counts();
         state.warming.reset_counts();
@@ -152,6 +154,7 @@ impl Show {
                     "windows" => sections::windows(&rates),
                     "index" => sections::index(state, deferred),
                     "cache" => sections::cache(state),
+                    "reads" => reads::section(state),
                     "warm" => warm::statistics(state, &lengths),
                     "rules" => sections::rules(state, rows),
                     "classes" => sections::classes(state),

@@ -20,8 +20,14 @@ fn look(server: &mut Server) -> Look {
     let now_ms = server.redis().monotonic_micros() / 1000;
     server.state(|state| {
         let counted = state.windows.server(figures);
-        let (hits, misses, evicted) = (counted.hits, counted.misses, counted.evicted);
-        let totals = Totals { hits, misses, evicted, ..state.totals() };
+        // What the module looked up for itself is no read of anybody.
+        let own = &state.reads.own;
+        let totals = Totals {
+            hits: counted.hits.saturating_sub(own.hits()),
+            misses: counted.misses.saturating_sub(own.misses),
+            evicted: counted.evicted,
+            ..state.totals()
+        };
         state.windows.look(now_ms, totals, &state.stats.all.both)
     })
 }

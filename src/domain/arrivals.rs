@@ -34,6 +34,11 @@ pub(super) struct Arrivals {
 }
 
 impl State {
+    /// The database of the keys that wait, if any does.
+    pub(super) fn arriving_in(&self) -> Option<Db> {
+        (!self.arrivals.names.is_empty()).then_some(self.arrivals.db)
+    }
+
     /// A key is there.
     pub(super) fn arrives(&mut self, how: Arrival, db: Db, name: &[u8]) {
         if (self.arrivals.how, self.arrivals.db) != (how, db) {

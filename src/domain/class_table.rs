@@ -1,7 +1,7 @@
 //! The classes by name, and the class of a key.
 //!
-//! Every fetch and fill asks for it, so a name is held against the globs of all classes at
-//! once. Of those that take it, the glob with the most literal bytes wins: the one that says
+//! Every fetch and fill asks for it, so a name is held against the few globs that begin as it
+//! does, or against the globs of all classes at once. Of those that take it, the glob with the most literal bytes wins: the one that says
 //! most; then the class whose name comes first.
 //!
 //! Always true: `entries` is in order of the names; unless it is outdated, `order` holds every
@@ -15,7 +15,9 @@ use super::class::Class;
 use super::class_document::to_json;
 use super::document;
 use super::error::{Error, Result};
+use super::first_glob::FirstGlob;
 use super::glob::Glob;
+use super::reads::Tally;
 
 /// Most classes a server keeps: each has a row in the statistics.
 pub const CLASSES_MAX: usize = 1000;
@@ -43,6 +45,9 @@ pub struct Counts {
     pub fills: u64,
     /// Fills that came too late.
     pub refused: u64,
+    /// Reads of the class's keys by whatever command, if they are tracked. Those of all keys
+    /// stand in [`super::reads::Reads`].
+    pub reads: Tally,
 }
 
 impl Counts {
@@ -74,6 +79,7 @@ pub struct ClassTable {
     entries: Vec<Entry>,
     /// Places of classes, and of globs among theirs.
     order: Vec<(usize, usize)>,
+    first: FirstGlob,
     automaton: Option<Automaton>,
     is_outdated: bool,
     /// Counts the changes.
@@ -179,6 +185,16 @@ impl ClassTable {
         if self.is_outdated {
             self.put_in_order();
         }
+        let glob = |at: usize| self.order.get(at).and_then(|place| self.glob(place));
+        let found = match self.first.of(key, glob) {
+            Some(found) => found.and_then(|at| self.order.get(at)).copied(),
+            None => self.of_many(key),
+        };
+        found.map(|(at, _)| ClassId { at, round: self.round })
+    }
+
+    /// The place of the glob that wins where many globs begin as the key does.
+    fn of_many(&mut self, key: &[u8]) -> Option<(usize, usize)> {
         let mut first = usize::MAX;
         let tell = |at: usize| first = first.min(at);
         let read = self.automaton.as_mut().and_then(|automaton| automaton.matching(key, tell));
@@ -188,7 +204,7 @@ impl ClassTable {
                 self.order.iter().find(|place| self.glob(place).is_some_and(|g| g.matches(key)))
             }
         };
-        found.map(|(at, _)| ClassId { at: *at, round: self.round })
+        found.copied()
     }
 
     /// The class of that name.
@@ -228,6 +244,7 @@ impl ClassTable {
         // Stable, and the classes came by name.
         let literal_bytes = |place: &(usize, usize)| self.glob(place).map(Glob::literal_bytes);
         order.sort_by_key(|place| std::cmp::Reverse(literal_bytes(place)));
+        self.first = FirstGlob::new(order.iter().filter_map(|place| self.glob(place)));
         self.automaton = Automaton::of_globs(order.iter().filter_map(|place| self.glob(place)));
         self.order = order;
         self.is_outdated = false;

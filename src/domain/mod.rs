@@ -29,6 +29,7 @@ pub mod error;
 pub mod fence;
 pub mod file_document;
 mod files;
+mod first_glob;
 pub mod freshness;
 pub mod freshness_record;
 pub mod glob;
@@ -64,6 +65,8 @@ pub mod payload;
 pub mod plan;
 mod purged_tags;
 pub mod rate;
+pub mod read_commands;
+pub mod reads;
 pub mod record;
 pub mod regex;
 pub mod request;
@@ -112,6 +115,7 @@ use mapping_table::MappingTable;
 use name::Db;
 use once::Once;
 use pass::{Drift, Pass};
+use reads::Reads;
 use rule::Rule;
 use rule_table::RuleTable;
 use snapshot::FileDigests;
@@ -156,6 +160,8 @@ pub struct State {
     pub windows: Windows,
     /// And lately, by whom and why.
     pub journal: Journal,
+    /// Hits and misses of all commands.
+    pub reads: Reads,
     /// The bound of what may be known and deleted.
     fence: Fence,
     /// How much of the keyspace is known.

@@ -8,6 +8,8 @@ use std::ffi::{CStr, CString, c_char, c_int};
 
 use redis_module::{RedisLockIndicator, raw};
 
+use super::reads::Ours;
+
 /// Calls an API function if the server has it.
 macro_rules! call {
     ($name:ident($($arg:expr),* $(,)?)) => {{
@@ -46,7 +48,6 @@ pub(super) fn missing() -> Vec<&'static str> {
         RedisModule_ReplicateVerbatim,
         RedisModule_GetSelectedDb,
         RedisModule_SelectDb,
-        RedisModule_KeyExists,
         RedisModule_OpenKey,
         RedisModule_CloseKey,
         RedisModule_KeyType,
@@ -64,6 +65,7 @@ pub(super) fn missing() -> Vec<&'static str> {
         RedisModule_GetContextFlags,
         RedisModule_CreateTimer,
         RedisModule_ReplyWithMap,
+        RedisModule_RegisterBoolConfig,
         RedisModule_RegisterStringConfig,
         RedisModule_RegisterNumericConfig,
         RedisModule_LoadConfigs,
@@ -143,6 +145,7 @@ impl Ctx {
     /// Opens a live key for reading, with flags `REDISMODULE_OPEN_KEY_*`.
     pub(super) fn open(self, name: &Str, flags: u32) -> Option<OpenKey> {
         let mode = (raw::REDISMODULE_READ | flags) as c_int;
+        let _ours = Ours::begin();
         let key = call!(RedisModule_OpenKey(self.0, name.string, mode));
         key.filter(|key| !key.is_null()).map(OpenKey)
     }
@@ -152,12 +155,15 @@ impl Ctx {
     /// then on (Redis `src/module.c`, `RM_StringDMA`), which takes as much memory, of a number 8
     /// bytes more (MEMORY USAGE on 7.0.15 and 8.2.3).
     ///
+    /// `is_ours`: the module reads for itself, uncounted.
+    ///
     /// # Errors
     /// The key holds something else; in the server's words.
-    pub(super) fn read_string(self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    pub(super) fn read_string(self, key: &[u8], is_ours: bool) -> Result<Option<Vec<u8>>, String> {
         let name = self.string(key);
         let mode = raw::REDISMODULE_READ as c_int;
-        let Some(key) = self.open(&name, 0) else { return Ok(None) };
+        let key = if is_ours { self.open_uncounted(&name, 0) } else { self.open(&name, 0) };
+        let Some(key) = key else { return Ok(None) };
         if call!(RedisModule_KeyType(key.0)) != Some(raw::REDISMODULE_KEYTYPE_STRING as c_int) {
             return Err(
                 "WRONGTYPE Operation against a key holding the wrong kind of value".to_owned()

@@ -11,7 +11,9 @@ use super::api::{Ctx, bytes, call, log_warning};
 use super::glue::ascii;
 use super::guard::guarded;
 use super::journal;
+use super::reads;
 use super::state::{MainThread, shared};
+use super::switches;
 use super::walk;
 use super::warming;
 use crate::commands::keyspace::EventLimits;
@@ -167,6 +169,7 @@ static FENCE_STRING: LazyLock<RedisGILGuard<Cell<*mut raw::RedisModuleString>>> 
 /// Whether `name` is a configuration.
 pub(super) fn is_known(name: &str) -> bool {
     name.as_bytes() == FENCE.to_bytes()
+        || switches::is_known(name)
         || NUMBERS.iter().any(|number| number.name.to_bytes() == name.as_bytes())
 }
 
@@ -202,6 +205,7 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
         ));
         registered(status, number.name)?;
     }
+    switches::register(ctx, given)?;
     let fence = given(FENCE).unwrap_or("");
     Fence::parse(fence).map_err(|error| error.to_string())?;
     let default = CString::new(fence).map_err(|_| "argument fence holds a NUL byte".to_owned())?;
@@ -221,10 +225,11 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
     }
     apply_numbers(ctx);
     apply_fence(ctx);
+    reads::apply(ctx);
     Ok(())
 }
 
-fn registered(status: Option<c_int>, name: &CStr) -> Result<(), String> {
+pub(super) fn registered(status: Option<c_int>, name: &CStr) -> Result<(), String> {
     match status == Some(raw::Status::Ok as c_int) {
         true => Ok(()),
         false => {

@@ -8,6 +8,7 @@ use redis_module::raw;
 use super::api::{Ctx, bytes, call};
 use super::deletes;
 use super::guard::guarded;
+use super::reads;
 use super::state::{MainThread, shared};
 use crate::domain::name::Db;
 use crate::domain::travel::Announced;
@@ -39,6 +40,17 @@ const READS: c_int = 2;
 /// Called for every command of every client, before it is queued or run: the number of its
 /// words or the length of its name is all that most commands are asked for.
 extern "C" fn on_command(filter: *mut raw::RedisModuleCommandFilterCtx) {
+    match reads::are_tracked() {
+        false => find_ours(filter),
+        true => {
+            reads::hear(filter);
+            find_ours(filter);
+        }
+    }
+}
+
+#[inline(always)]
+fn find_ours(filter: *mut raw::RedisModuleCommandFilterCtx) {
     if call!(RedisModule_CommandFilterArgsCount(filter)) == Some(READS) && !deletes::are_awaited() {
         return;
     }

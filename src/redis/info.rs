@@ -75,6 +75,12 @@ fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"delete_micros_max", stats.all.delete.max()),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
+    let reads = &state.reads;
+    add(info, c"reads_tracked", u64::from(reads.are_tracked()));
+    add(info, c"read_hits", reads.all.hits());
+    add(info, c"read_misses", reads.all.misses);
+    add(info, c"own_read_hits", reads.own.hits());
+    add(info, c"own_read_misses", reads.own.misses);
     let warm = &state.warming.all;
     let fields: [(&CStr, u64); 7] = [
         (c"warm_queued", warm.queued),

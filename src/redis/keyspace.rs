@@ -68,7 +68,7 @@ impl Keyspace for LiveKeyspace {
 
     fn exists(&mut self, name: &[u8]) -> bool {
         let name = self.ctx.string(name);
-        call!(RedisModule_KeyExists(self.ctx.0, name.string)) == Some(1)
+        self.ctx.open_uncounted(&name, 0).is_some()
     }
 
     fn unlink(&mut self, names: &NameList, range: Range<usize>) -> Result<u64, String> {
@@ -86,7 +86,11 @@ impl Keyspace for LiveKeyspace {
     }
 
     fn get(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        self.ctx.read_string(name)
+        self.ctx.read_string(name, false)
+    }
+
+    fn get_again(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        self.ctx.read_string(name, true)
     }
 
     fn set(&mut self, name: &[u8], value: &[u8], until_ms: Option<u64>) -> Result<(), String> {

@@ -23,7 +23,7 @@ impl Reader {
     /// Opens the entries after one; `None` when there are none, or no stream.
     fn open(ctx: Ctx, stream: &[u8], after: EntryId) -> Result<Option<Self>, String> {
         let name = ctx.string(stream);
-        let Some(key) = ctx.open(&name, 0) else { return Ok(None) };
+        let Some(key) = ctx.open_uncounted(&name, 0) else { return Ok(None) };
         if call!(RedisModule_KeyType(key.0)) != Some(raw::REDISMODULE_KEYTYPE_STREAM as c_int) {
             return Err("WRONGTYPE the key is no stream".to_owned());
         }
@@ -118,9 +118,11 @@ pub(super) fn count(
 /// The key is no stream.
 pub(super) fn last_id(ctx: Ctx, stream: &[u8]) -> Result<Option<EntryId>, String> {
     let name = ctx.string(stream);
-    if call!(RedisModule_KeyExists(ctx.0, name.string)) != Some(1) {
+    if ctx.open_uncounted(&name, 0).is_none() {
         return Ok(None);
     }
+    // XINFO counts, on every server.
+    ctx.looked_up_for_itself(true);
     let info = ctx.call(c"XINFO", c"", &[ctx.string(b"STREAM"), name])?;
     let mut fields = (0..).step_by(2).map_while(|at| Some((info.element(at)?, at + 1)));
     let last = fields.find(|(field, _)| field == "last-generated-id");

@@ -1,5 +1,6 @@
 //! The queues of keys to compute again: streams, one per priority, in each database.
 
+use std::ffi::c_int;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use redis_module::raw;
@@ -78,8 +79,12 @@ pub(super) fn append(ctx: Ctx, entry: &WarmEntry) -> Result<(), String> {
 
 /// Entries in a queue of the selected database; 0 for one that is no stream.
 pub(super) fn length(ctx: Ctx, priority: Priority) -> u64 {
-    let reply = ctx.call(c"XLEN", c"", &[ctx.string(stream(priority))]);
-    reply.map_or(0, |reply| reply.integer().unsigned_abs())
+    let name = ctx.string(stream(priority));
+    let Some(key) = ctx.open_uncounted(&name, 0) else { return 0 };
+    match call!(RedisModule_KeyType(key.0)) == Some(raw::REDISMODULE_KEYTYPE_STREAM as c_int) {
+        true => call!(RedisModule_ValueLength(key.0)).map_or(0, |length| length as u64),
+        false => 0,
+    }
 }
 
 /// Whether a key was touched within so many milliseconds. Asking touches nothing.
@@ -89,9 +94,9 @@ pub(super) fn length(ctx: Ctx, priority: Priority) -> u64 {
 /// with the counter's decay (`lfu-decay-time`, a minute by default).
 pub(super) fn is_hot(ctx: Ctx, name: &[u8], within_ms: u64) -> bool {
     let name = ctx.string(name);
-    // Servers before 7.2 know only the second, and take no notice of others.
-    let flags = raw::REDISMODULE_OPEN_KEY_NOTOUCH | raw::REDISMODULE_OPEN_KEY_NOEFFECTS;
-    let Some(key) = ctx.open(&name, flags) else { return false };
+    let Some(key) = ctx.open_uncounted(&name, raw::REDISMODULE_OPEN_KEY_NOEFFECTS) else {
+        return false;
+    };
     let (mut idle_ms, mut uses) = (-1, -1);
     call!(RedisModule_GetLRU(key.0, &raw mut idle_ms));
     if let Ok(idle_ms) = u64::try_from(idle_ms) {

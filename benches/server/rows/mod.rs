@@ -6,6 +6,7 @@ pub mod latency;
 pub mod memory;
 pub mod peers;
 pub mod purge;
+pub mod reads;
 pub mod reads_and_writes;
 pub mod snapshot;
 pub mod sources;
@@ -58,6 +59,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "event", run: |scale| purge::events(scale).into() },
     Group { name: "needle", run: |scale| purge::needle(scale).into() },
     Group { name: "get", run: |scale| reads_and_writes::get(scale).into() },
+    Group { name: "track-reads", run: |scale| reads::track(scale).into() },
     Group { name: "fetch", run: |scale| reads_and_writes::fetch(scale).into() },
     Group { name: "set-over", run: |scale| reads_and_writes::overwrite(scale).into() },
     Group { name: "set-new", run: |scale| reads_and_writes::create(scale).into() },

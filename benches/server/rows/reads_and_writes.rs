@@ -8,17 +8,17 @@ use crate::run::{Bar, Contender, Row, Series, alternate};
 use crate::wire::{self, Connection, Prepared};
 
 /// Commands of a round: pipelined, and one by one.
-const COMMANDS: [(&str, usize, usize); 2] = [("p32", 32, 200_000), ("p1", 1, 30_000)];
+pub const COMMANDS: [(&str, usize, usize); 2] = [("p32", 32, 200_000), ("p1", 1, 30_000)];
 
 /// How often the servers of the rows near 1 are started anew: where a process has its memory is
 /// luck, and lasts as long as the process.
-const STARTS: usize = 6;
+pub const STARTS: usize = 6;
 
 /// Commands that do with sets what one TAG.SET of three tags does.
 const SADDS: usize = 4;
 
 /// What part of these a round of the rows has that take many short rounds.
-const SHORT: usize = 10;
+pub const SHORT: usize = 10;
 
 /// Four rules with five patterns each, of the kinds that the rule files of this repository have.
 const RULES: [(&str, [&str; 5]); 4] = [
@@ -152,14 +152,14 @@ fn on_old_keys(scale: Scale, name: &str, command: &[&[u8]], tail: &[&[u8]]) -> V
         .collect()
 }
 
-fn way_of(depth: usize) -> String {
+pub fn way_of(depth: usize) -> String {
     match depth {
         1 => "one by one".to_owned(),
         depth => format!("pipelined by {depth}"),
     }
 }
 
-fn play<'a>(
+pub fn play<'a>(
     name: &str,
     per: &'static str,
     units: usize,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::commands::class;
+use crate::commands::reads;
 use crate::commands::reply::Reply;
 use crate::domain::State;
 use crate::domain::batches::Waiting;
@@ -68,7 +69,8 @@ pub(super) fn cache(state: &State) -> Reply {
 
 pub(super) fn classes(state: &State) -> Reply {
     let row = |(class, counts): (&Class, &Counts)| {
-        (class.name.clone().into_bytes(), Reply::map(class::counts(counts)))
+        let row = Reply::map(class::counts(counts)).with("reads", reads::tally(&counts.reads));
+        (class.name.clone().into_bytes(), row)
     };
     Reply::Map(state.classes.iter().map(row).collect())
 }
