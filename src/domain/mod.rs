@@ -26,6 +26,7 @@ pub mod doomed;
 pub mod emit;
 mod engine_cost;
 pub mod error;
+pub mod evidence;
 pub mod fence;
 pub mod file_document;
 mod files;
@@ -62,6 +63,7 @@ pub mod payload;
 pub mod plan;
 mod purged_tags;
 pub mod rate;
+pub mod recent;
 pub mod record;
 pub mod regex;
 pub mod request;
@@ -99,7 +101,9 @@ use class::Class;
 use class_table::ClassTable;
 use database::Database;
 use deletion::Deletion;
+use evidence::Evidence;
 use fence::Fence;
+use health::watch::Watch;
 use index_memory::IndexMemory;
 use jobs::Jobs;
 use mapping::Mapping;
@@ -178,6 +182,10 @@ pub struct State {
     pub tokens: Tokens,
     /// Which deleted keys wait to be computed again.
     pub warming: Warming,
+    /// What is remembered of the examinations of its health.
+    pub health: Watch,
+    /// How some values live, to judge the times of their classes by.
+    pub evidence: Evidence,
     /// Names of keys that are there and not in the index yet.
     arrivals: Arrivals,
     /// What we are deleting.

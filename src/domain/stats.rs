@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use super::class_table::Counts;
 use super::outcome::{Count, Outcome};
 use super::plan::Plan;
+use super::recent::Recent;
 use super::request::{Origin, PlanRule};
 
 /// Event names counted each on their own. Clients choose the names; the rest share one row.
@@ -66,6 +67,8 @@ pub struct Row {
     pub keys: Count,
     /// When it last ran, in milliseconds since 1970; 0 for never.
     pub last_ms: u64,
+    /// How often it ran over the last minutes.
+    pub recent: Recent,
     /// Time to find the keys. A rule's row counts the whole event's.
     pub resolve: Times,
     /// Time to check, delete and queue them. A rule's row counts the whole event's.
@@ -76,7 +79,9 @@ impl Row {
     /// `waits`: the run is not over, for something is collected.
     fn record(&mut self, count: Count, outcome: &Outcome, now_ms: u64, waits: bool) {
         self.runs += 1;
-        self.empty_runs += u64::from(count.matched == 0 && !waits);
+        let is_wasted = count.matched == 0 && !waits;
+        self.empty_runs += u64::from(is_wasted);
+        self.recent.add(now_ms, is_wasted);
         self.keys.add(count);
         self.last_ms = now_ms;
         self.resolve.record(outcome.resolve_micros);
