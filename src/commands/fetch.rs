@@ -120,7 +120,9 @@ impl<'a> Fetch<'a> {
             false => None,
         };
         let is_stale = is_stale || token.is_some();
+        let db = server.redis().db();
         server.state(|state| {
+            state.evidence.read_now(db, self.key);
             state.count(known.class, |of| match is_stale {
                 true => of.stale += 1,
                 false => of.hits += 1,

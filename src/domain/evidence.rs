@@ -54,8 +54,8 @@ pub struct Sample {
     pub last_read_ms: u64,
     /// Whether its reads were seen: it came by a token, or all reads are tracked.
     pub is_watched: bool,
-    /// Of an expired one: whether the fill that followed brought the same value; `None`: there
-    /// was none yet.
+    /// Of an expired one: whether the fill that followed soon brought the same value; `None`:
+    /// there was none.
     pub came_back: Option<bool>,
 }
 
@@ -82,8 +82,8 @@ struct Value {
     filled_ms: u64,
     reads: u32,
     last_read_ms: u64,
-    /// The number of its sample, once it has expired.
-    expired: Option<u64>,
+    /// The number of its sample, and when that was, once it has expired.
+    expired: Option<(u64, u64)>,
 }
 
 /// The values of a class that ended.
@@ -155,9 +155,12 @@ impl Evidence {
         let hash = self.hasher.hash_one(filled.value);
         let before = self.take(db, key);
         match before.as_ref().map(|value| (value, value.expired)) {
-            Some((value, Some(number))) => {
+            Some((value, Some((number, at_ms)))) => {
                 let samples = self.classes.get_mut(&value.class);
-                if let Some(sample) = samples.and_then(|samples| samples.get_mut(number)) {
+                let sample = samples.and_then(|samples| samples.get_mut(number));
+                // One that came back long after would have expired all the same.
+                let soon = |sample: &&mut Sample| now_ms.saturating_sub(at_ms) <= sample.lived_ms;
+                if let Some(sample) = sample.filter(soon) {
                     sample.came_back = Some(value.hash == hash);
                 }
             }
@@ -217,7 +220,7 @@ impl Evidence {
         let number = self.sample(&value, end);
         // An expired one waits for the next fill, which tells whether it need not have.
         if end == End::Expired {
-            value.expired = Some(number);
+            value.expired = Some((number, self.now_ms));
             self.databases.entry(db).or_default().insert(key.into(), value);
             self.count += 1;
         }

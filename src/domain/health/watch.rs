@@ -10,8 +10,7 @@ use super::wording::{percent, quoted};
 use super::{Figure, Finding, Level, worst};
 use crate::domain::State;
 use crate::domain::name::{Db, Shown};
-use crate::domain::outcome::Outcome;
-use crate::domain::plan::Plan;
+use crate::domain::request::Origin;
 
 /// The channel on which changes are told.
 pub const CHANNEL: &[u8] = b"inval:alerts";
@@ -228,13 +227,12 @@ pub fn rounded(amount: f64) -> f64 {
 
 impl State {
     /// Writes down when an event or a purge took most of the keys.
-    pub fn note_loss(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
-        let deleted = outcome.total.deleted;
-        if outcome.dry_run || deleted < EMPTIED_MIN / 2 {
+    pub fn note_loss(&mut self, origin: &Origin, deleted: u64, now_ms: u64) {
+        if deleted < EMPTIED_MIN / 2 {
             return;
         }
         let left = self.sizes().0 as u64;
-        self.health.invalidated(deleted, left, now_ms, || match plan.origin.events().first() {
+        self.health.invalidated(deleted, left, now_ms, || match origin.events().first() {
             Some(first) => format!("event {}", quoted(&first.event)),
             None => "a purge".to_owned(),
         });
