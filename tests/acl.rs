@@ -283,7 +283,7 @@ const COMMANDS: [(&str, i64, usize); 48] = [
     ("INVAL.SOURCE|LIST", 2, 0),
     ("INVAL.SOURCE|HELP", 2, 0),
     ("INVAL.STATS", -1, 1),
-    ("INVAL.HEALTH", 1, 0),
+    ("INVAL.HEALTH", -1, 1),
     ("INVAL.CHECK", 1, 0),
     ("INVAL.HELP", 1, 0),
 ];

@@ -14,7 +14,7 @@ use super::event::Event;
 use super::explain::Explain;
 use super::fetch::Fetch;
 use super::fill::Fill;
-use super::health;
+use super::health::Health;
 use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
 use super::record::FollowRecord;
@@ -304,13 +304,13 @@ static REPORTS: &[Spec] = &[
     Spec {
         name: "INVAL.HEALTH",
         sub: None,
-        syntax: "",
-        summary: "Whether all is well, check by check, and what to do if not.",
-        complexity: "O(1)",
+        syntax: "[FORMAT json]",
+        summary: "Whether all is well, check by check, and what to do if not; with FORMAT json as one JSON object.",
+        complexity: "O(R) where R is the number of rules, events and classes; of tags no more than 10,000 are looked at.",
         flags: "readonly fast allow-stale",
         categories: "read",
         key: KeyUse::None,
-        run: health::run,
+        run: |args, server| Health::parse(args)?.run(server),
     },
     Spec {
         name: "INVAL.CHECK",

@@ -4,7 +4,7 @@
 //! [`thresholds::Thresholds`]; nothing else is looked at.
 
 mod cache;
-mod invalidations;
+pub mod invalidations;
 pub mod observed;
 mod queues;
 mod sound;

@@ -114,7 +114,7 @@ use mapping_table::MappingTable;
 use name::Db;
 use once::Once;
 use pass::{Drift, Pass};
-use rule::Rule;
+use rule::{Rule, Target};
 use rule_table::RuleTable;
 use snapshot::FileDigests;
 use source::SourceTable;
@@ -235,6 +235,17 @@ impl State {
     /// The database, if it has keys that the module knows.
     pub fn known_database_mut(&mut self, db: Db) -> Option<&mut Database> {
         self.databases.get_mut(&db)
+    }
+
+    /// The module's own keys that are there.
+    pub fn own_keys(&self) -> impl Iterator<Item = (Db, &[u8])> {
+        self.own.iter().map(|(db, name)| (*db, &**name))
+    }
+
+    /// Whether to find a target's keys every name is looked at, whatever the event.
+    pub fn looks_at_all(&self, target: &Target) -> bool {
+        let stands = |pattern| self.standing.find(pattern).is_some();
+        target.is_open() && !target.standing().is_some_and(stands)
     }
 
     /// All databases with keys.

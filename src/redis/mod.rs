@@ -16,12 +16,14 @@ mod faults;
 mod figures;
 mod glue;
 mod guard;
+mod health;
 mod info;
 mod keyspace;
 mod lifecycle;
 mod notifications;
 mod persistence;
 mod rule_files;
+mod scan;
 mod slices;
 mod sources;
 mod state;
@@ -142,6 +144,7 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
     }
     walk::start_if_needed(ctx);
     figures::begin(ctx);
+    health::begin(ctx);
     Ok(())
 }
 

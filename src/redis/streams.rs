@@ -112,6 +112,24 @@ pub(super) fn count(
     Ok((entries, first.ms))
 }
 
+/// Entries in a stream; 0 for one that is none.
+pub(super) fn length(ctx: Ctx, stream: &[u8]) -> u64 {
+    let reply = ctx.call(c"XLEN", c"", &[ctx.string(stream)]);
+    reply.map_or(0, |reply| reply.integer().unsigned_abs())
+}
+
+/// The last entry that a consumer group has taken; `None` without a group.
+pub(super) fn last_taken(ctx: Ctx, stream: &[u8]) -> Option<EntryId> {
+    let words = [ctx.string(b"GROUPS"), ctx.string(stream)];
+    let groups = ctx.call(c"XINFO", c"", &words).ok()?.rows();
+    let taken = groups.iter().filter_map(|group| {
+        // Field names and values in turn; numbers are empty.
+        let at = group.iter().position(|field| field == "last-delivered-id")?;
+        EntryId::parse(group.get(at + 1)?.as_bytes())
+    });
+    taken.max()
+}
+
 /// The id that was given last, of an entry that is there or not; `None` without a stream.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use redis_module::raw;
 use super::api::{Ctx, Str, call};
 use super::keyspace::monotonic_ms;
 use super::state::shared;
+use super::streams;
 use crate::commands::keyspace::{WarmEntry, WarmSettings};
 use crate::domain::rule::Priority;
 
@@ -78,8 +79,7 @@ pub(super) fn append(ctx: Ctx, entry: &WarmEntry) -> Result<(), String> {
 
 /// Entries in a queue of the selected database; 0 for one that is no stream.
 pub(super) fn length(ctx: Ctx, priority: Priority) -> u64 {
-    let reply = ctx.call(c"XLEN", c"", &[ctx.string(stream(priority))]);
-    reply.map_or(0, |reply| reply.integer().unsigned_abs())
+    streams::length(ctx, stream(priority))
 }
 
 /// Whether a key was touched within so many milliseconds. Asking touches nothing.

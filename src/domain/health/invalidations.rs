@@ -143,7 +143,8 @@ fn storm(minute: PerMinute, busiest: Option<&Busiest>, findings: &mut Findings) 
         }
     }
     findings.judge(Check::Storm, Figure::Count(count), meaning, || {
-        remedy.unwrap_or_else(|| "find out what invalidates so often: INVAL.STATS events".to_owned())
+        remedy
+            .unwrap_or_else(|| "find out what invalidates so often: INVAL.STATS events".to_owned())
     });
 }
 
@@ -202,7 +203,7 @@ fn mend(worst: &WastefulRule) -> String {
 fn broad_pattern(broad: &BroadPattern, findings: &mut Findings) {
     let BroadPattern { rule, pattern, names, rules } = broad;
     let mut meaning = format!(
-        "pattern {} of rule {} begins with a wildcard: each run looks at all {} names, some {} ms",
+        "pattern {} of rule {} has no literal beginning: each run looks at all {} names, some {} ms",
         quoted(pattern),
         quoted(rule),
         Count(*names),

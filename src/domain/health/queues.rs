@@ -57,7 +57,11 @@ fn warm_queue(queue: &WarmQueue, most: u64, findings: &mut Findings) {
         Count(most)
     );
     findings.judge(Check::WarmQueue, Figure::Amount(full), meaning, || {
-        format!("{}: {}; the oldest entries are lost when it is full", workers(queue), start_one(queue))
+        format!(
+            "{}: {}; the oldest entries are lost when it is full",
+            workers(queue),
+            start_one(queue)
+        )
     });
 }
 
@@ -83,7 +87,7 @@ fn batch_wait(batch: &OverdueBatch, findings: &mut Findings) {
         Seconds(seconds)
     );
     findings.judge(Check::BatchWait, Figure::Count(seconds), meaning, || {
-        "the server may not write: it is paused (CLIENT UNPAUSE), or it is too busy: SLOWLOG GET; INVAL.STATS queues shows what waits".to_owned()
+        "the server is too busy to carry them out: SLOWLOG GET, INFO commandstats; INVAL.STATS queues shows what waits".to_owned()
     });
 }
 
@@ -101,9 +105,8 @@ fn sources(sources: &[LaggingSource], findings: &mut Findings) {
                 quoted(&source.source),
                 Count(source.entries)
             );
-            findings.judge(Check::SourceLag, Figure::Count(source.entries), meaning, || {
-                remedy(source)
-            });
+            findings
+                .judge(Check::SourceLag, Figure::Count(source.entries), meaning, || remedy(source));
         }
         None => findings.nothing(Check::SourceLag, "no source is behind".to_owned()),
     }

@@ -147,14 +147,7 @@ static ROWS: [Row; 19] = {
             PERCENT,
             [bounds(1, 5), warning(5), bounds(1, 5)],
         ),
-        row(
-            Storm,
-            "storm",
-            "/min",
-            High,
-            ANY,
-            [critical(1000), critical(1000), bounds(500, 1000)],
-        ),
+        row(Storm, "storm", "/min", High, ANY, [critical(1000), critical(1000), bounds(500, 1000)]),
         row(Wasted, "wasted", "%", High, PERCENT, [warning(80), NONE, warning(50)]),
         row(WastefulRule, "wasteful_rule", "%", High, PERCENT, [warning(90), NONE, warning(80)]),
         row(
@@ -181,7 +174,14 @@ static ROWS: [Row; 19] = {
             PERCENT,
             [bounds(50, 90), critical(90), bounds(50, 90)],
         ),
-        row(WarmWait, "warm_wait", "s", High, ANY, [bounds(60, 600), warning(600), bounds(30, 300)]),
+        row(
+            WarmWait,
+            "warm_wait",
+            "s",
+            High,
+            ANY,
+            [bounds(60, 600), warning(600), bounds(30, 300)],
+        ),
         row(BatchWait, "batch_wait", "s", High, ANY, [bounds(5, 60), critical(60), bounds(5, 60)]),
         row(
             SourceLag,

@@ -138,7 +138,13 @@ impl Watch {
     }
 
     /// So many keys were invalidated, and so many are left; `what` did it.
-    pub fn invalidated(&mut self, keys: u64, left: u64, now_ms: u64, what: impl FnOnce() -> String) {
+    pub fn invalidated(
+        &mut self,
+        keys: u64,
+        left: u64,
+        now_ms: u64,
+        what: impl FnOnce() -> String,
+    ) {
         let of = keys + left;
         if is_most(keys, of) {
             let share = percent(keys, of);
@@ -246,8 +252,7 @@ impl State {
             Some(tags.keys_of(tags.find(tag)?).len())
         };
         let before = self.health.widest.take();
-        let before =
-            before.and_then(|(db, tag)| size(self, db, &tag).map(|keys| (keys, db, tag)));
+        let before = before.and_then(|(db, tag)| size(self, db, &tag).map(|keys| (keys, db, tag)));
         let (mut widest, mut left) = (before, TAGS_PER_LOOK);
         let start = self.health.next_tag;
         let databases: Vec<Db> = self.databases().map(|(db, _)| db).collect();
