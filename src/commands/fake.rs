@@ -1,6 +1,6 @@
 //! An in-memory server that notifies at once, in the middle of a command, as the real one does.
 
-mod waiting;
+mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,11 +8,12 @@ use std::ops::Range;
 use super::health::HealthSettings;
 use super::keyspace::{Denied, EventLimits, Keyspace, WarmEntry, WarmSettings};
 use super::reply::Reply;
-use super::{execute, slices, table};
+use super::{execute, table};
 use crate::domain::batches::BatchLimits;
 use crate::domain::change::Change;
 use crate::domain::health::observed::Memory;
 use crate::domain::health::thresholds::{Profile, Thresholds};
+use crate::domain::journal::Caller;
 use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
@@ -70,6 +71,7 @@ pub struct Fake {
     /// What was published.
     pub published: Vec<String>,
     pub figures: ServerFigures,
+    pub lines: Vec<String>,
 }
 
 const WARM: WarmSettings =
@@ -115,11 +117,6 @@ impl World {
         self.fake.selected = Db(0);
         self.shared.with(|state| assert_eq!(state.check(), Ok(())));
         result
-    }
-
-    /// A slice of the jobs, as a timer runs it.
-    pub fn slice(&mut self, micros: u64) -> bool {
-        self.timer(|server| slices::run(server, micros)) == slices::More::Yes
     }
 
     pub fn keys(&self) -> Vec<String> {
@@ -357,6 +354,16 @@ impl Keyspace for Port<'_> {
     fn is_obeying(&self) -> bool {
         self.fake.is_obeying
     }
+
+    fn caller(&mut self) -> Caller {
+        Caller { user: "tester".to_owned(), client: 1 }
+    }
+
+    fn log_line(&mut self, line: &str) {
+        self.fake.lines.push(line.to_owned());
+    }
+
+    fn sample_latency(&mut self, _: u64) {}
 
     fn figures(&mut self) -> ServerFigures {
         self.fake.figures

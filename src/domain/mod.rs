@@ -39,8 +39,10 @@ pub mod index_memory;
 pub mod job_record;
 mod job_work;
 pub mod jobs;
+pub mod journal;
 mod key_names;
 pub mod key_table;
+pub mod log_line;
 pub mod lookup;
 pub mod mapping;
 pub mod mapping_document;
@@ -109,6 +111,7 @@ use fence::Fence;
 use health::watch::Watch;
 use index_memory::IndexMemory;
 use jobs::Jobs;
+use journal::Journal;
 use mapping::Mapping;
 use mapping_table::MappingTable;
 use name::Db;
@@ -156,6 +159,8 @@ pub struct State {
     pub stats: Stats,
     /// And how fast.
     pub windows: Windows,
+    /// And lately, by whom and why.
+    pub journal: Journal,
     /// The bound of what may be known and deleted.
     fence: Fence,
     /// How much of the keyspace is known.

@@ -1,5 +1,7 @@
 //! Server and state -> the figures that are judged.
 
+use std::collections::BTreeMap;
+
 use crate::commands::windows;
 use crate::domain::State;
 use crate::domain::health::invalidations::RUNS_MIN;
@@ -8,6 +10,7 @@ use crate::domain::health::observed::{
     PerMinute, Reads, Runs, Sound, WarmQueue, WastefulRule,
 };
 use crate::domain::health::wording::percent;
+use crate::domain::journal::Kind;
 use crate::domain::name::{Db, OWN_PREFIX, Shown};
 use crate::domain::recent::{FIVE_MINUTES, MINUTE, Ran};
 use crate::domain::rule::Priority;
@@ -53,6 +56,7 @@ pub(super) fn observe(server: &mut Server) -> Observed {
         latency_ms: state.health.latency_ms(now_ms / 1000),
         runs: five.map(runs).unwrap_or_default(),
         minute: minute.map(|rates| per_minute(rates, rates.totals.invalidations)),
+        last_failure: five.filter(|five| five.totals.failures > 0).and_then(|_| failure(state)),
         busiest: minute.and_then(|rates| busiest(state, rates.totals.purges, now_ms)),
         wasteful: wasteful(state, now_ms),
         broad: state.broad_pattern(),
@@ -108,7 +112,7 @@ fn worst_class(state: &State) -> Option<ClassReads> {
 }
 
 /// What makes most of the invalidations of the last minute.
-fn busiest(state: &State, purges: u64, now_ms: u64) -> Option<Busiest> {
+fn busiest(state: &mut State, purges: u64, now_ms: u64) -> Option<Busiest> {
     let events = state.stats.per_event.iter();
     let events = events.map(|(name, row)| (name, row.recent.over(now_ms, MINUTE).runs));
     let event = events.max_by_key(|(_, runs)| *runs).filter(|(_, runs)| *runs > 0);
@@ -123,7 +127,33 @@ fn busiest(state: &State, purges: u64, now_ms: u64) -> Option<Busiest> {
     let rules = rules.map(|(name, row)| (name, row.row.recent.over(now_ms, MINUTE).runs));
     let rule = rules.max_by_key(|(_, runs)| *runs).filter(|(_, runs)| *runs > 0);
     let owned = |(name, runs): (&Box<str>, u64)| (name.to_string(), runs);
-    Some(Busiest { event: event.map(owned), rule: rule.map(owned), purges, user: None })
+    let (event, rule) = (event.map(owned), rule.map(owned));
+    let user = user(state, event.as_ref().map(|(event, _)| event.as_str()));
+    Some(Busiest { event, rule, purges, user })
+}
+
+/// Entries of the log that are looked at: enough to tell who is behind most.
+const LOGGED: usize = 100;
+
+/// Who told an event, or purged, most often of late; if it was mostly the same one.
+fn user(state: &mut State, event: Option<&str>) -> Option<String> {
+    let entries = state.journal.last(LOGGED).into_iter();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut all = 0;
+    for entry in
+        entries.filter(|entry| event.map_or(entry.kind == Kind::Purge, |e| entry.what == e))
+    {
+        all += 1;
+        *counts.entry(entry.by).or_default() += 1;
+    }
+    let (user, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    (!user.is_empty() && count * 2 > all).then_some(user)
+}
+
+/// Why an invalidation failed the last time.
+fn failure(state: &mut State) -> Option<String> {
+    let entries = state.journal.last(LOGGED).into_iter();
+    entries.map(|entry| entry.failure).find(|failure| !failure.is_empty())
 }
 
 /// The rule that wastes the largest share of its runs.

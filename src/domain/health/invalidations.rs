@@ -22,7 +22,7 @@ const MS: f64 = 1000.0;
 
 pub(super) fn examine(observed: &Observed, findings: &mut Findings) {
     times(&observed.runs, findings);
-    failures(&observed.runs, findings);
+    failures(observed, findings);
     match observed.minute {
         Some(minute) => storm(minute, observed.busiest.as_ref(), findings),
         None => findings.nothing(Check::Storm, "not known yet".to_owned()),
@@ -90,20 +90,24 @@ fn few(count: u64, least: u64) -> String {
     format!("{} invalidations are too few to judge ({least})", Count(count))
 }
 
-fn failures(runs: &Runs, findings: &mut Findings) {
+fn failures(observed: &Observed, findings: &mut Findings) {
+    let runs = &observed.runs;
     let all = runs.count.max(runs.failures);
     if all < RUNS_MIN {
         return findings.nothing(Check::FailureRate, few(all, RUNS_MIN));
     }
     let rate = percent(runs.failures, all);
-    let meaning = format!(
+    let mut meaning = format!(
         "{rate:.1} % of the invalidations failed over {} ({} of {})",
         Last(runs.seconds),
         Count(runs.failures),
         Count(all)
     );
+    if let Some(why) = observed.last_failure.as_ref().filter(|_| runs.failures > 0) {
+        meaning.push_str(&format!("; the last: {why}"));
+    }
     findings.judge(Check::FailureRate, Figure::Amount(rate), meaning, || {
-        "see why: the errors that clients got, INFO errorstats, and ACL LOG for missing permissions".to_owned()
+        "see who asked for what, and why it failed: INVAL.LOG GET, and ACL LOG for missing permissions".to_owned()
     });
 }
 

@@ -22,6 +22,8 @@ pub struct Observed {
     pub latency_ms: Option<(f64, f64)>,
     /// Invalidations of the last five minutes.
     pub runs: Runs,
+    /// Why the last one failed.
+    pub last_failure: Option<String>,
     /// Invalidations of the last minute.
     pub minute: Option<PerMinute>,
     /// What makes most of them.

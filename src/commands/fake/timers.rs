@@ -1,8 +1,9 @@
-//! Clients of the in-memory server that wait.
+//! What time brings on the in-memory server: replies to those that wait, and slices.
 
 use super::{Port, World};
 use crate::commands::fetch;
 use crate::commands::reply::Reply;
+use crate::commands::slices;
 use crate::domain::tokens::Token;
 use crate::domain::waiting::{Waiter, Wake};
 use crate::server::Server;
@@ -27,5 +28,10 @@ impl World {
             (waiter, fetch::told(&words, wake, &mut server).expect("a reply"))
         };
         due.into_iter().map(tell).collect()
+    }
+
+    /// A slice of the jobs, as a timer runs it.
+    pub fn slice(&mut self, micros: u64) -> bool {
+        self.timer(|server| slices::run(server, micros)) == slices::More::Yes
     }
 }
