@@ -50,7 +50,9 @@ fn repeat(client: &mut Client, words: &[&str], times: usize) {
         let mut pipe = redis::pipe();
         for _ in 0..100 {
             let mut command = redis::Cmd::new();
-            words.iter().for_each(|word| drop(command.arg(*word)));
+            for word in words {
+                command.arg(*word);
+            }
             pipe.add_command(command);
         }
         pipe.query::<Value>(&mut client.0).unwrap();
@@ -104,7 +106,11 @@ fn a_storm_is_told_with_the_event_and_the_rule_behind_it() {
     says(
         &row,
         "meaning",
-        &["1,201 invalidations over", "most by event sold: 1,200 (100 %)", "rule 'best sellers'"],
+        &[
+            "1,201 invalidations over",
+            "most by event sold: 1,200 (100 %)",
+            "rule 'best sellers', user default",
+        ],
     );
     says(&row, "remedy", &["what sends event sold", "INVAL.RULE DISABLE 'best sellers'"]);
     // The remedy is a command that works.
@@ -123,6 +129,27 @@ fn purges_that_make_a_storm_are_told_as_such() {
     pipe.query::<Value>(&mut client.0).unwrap();
     assert_eq!(accused(&mut client), pairs(&[("storm", "critical")]));
     says(&check(&mut client, "storm"), "meaning", &["most by purges: 1,200"]);
+}
+
+#[test]
+fn invalidations_that_fail_are_told_with_the_reason() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.run("SET b:1 v");
+    client.run("ACL SETUSER bob on >secret +@all ~a:*");
+    let mut bob = server.client();
+    bob.run("AUTH bob secret");
+    for _ in 0..20 {
+        bob.error("INVAL.PURGE KEYS 1 b:1");
+    }
+    assert_eq!(accused(&mut client), pairs(&[("failure_rate", "critical")]));
+    let row = check(&mut client, "failure_rate");
+    says(
+        &row,
+        "meaning",
+        &["100.0 % of the invalidations failed", "(20 of 20)", "user 'bob' may not"],
+    );
+    says(&row, "remedy", &["INVAL.LOG GET", "ACL LOG"]);
 }
 
 #[test]
@@ -158,6 +185,7 @@ fn a_pattern_without_a_literal_beginning_is_named_where_it_costs() {
     client.run("INVAL.RULE ADD standing ON e KEYS 1 '*:x:*'");
     client.run("DEBUG POPULATE 1000 key 3");
     eventually("all keys are known", || client.info("keys") == 1000);
+    eventually("it stands", || client.info("standing_patterns") == 1);
     assert_eq!(accused(&mut client), []);
     assert_eq!(int(&check(&mut client, "broad_pattern"), "value"), 1000);
     client.run("CONFIG SET inval.health-broad-pattern-warning 1000");
@@ -255,7 +283,9 @@ fn a_time_to_live_that_is_too_short_is_told() {
     client.run("INVAL.CLASS SET c MATCH c:* TTL 1");
     let fill = |client: &mut Client| {
         let mut pipe = redis::pipe();
-        (0..40).for_each(|at| drop(pipe.cmd("INVAL.FILL").arg(format!("c:{at}")).arg("same")));
+        for at in 0..40 {
+            pipe.cmd("INVAL.FILL").arg(format!("c:{at}")).arg("same");
+        }
         pipe.query::<Value>(&mut client.0).unwrap();
     };
     fill(&mut client);
@@ -289,7 +319,11 @@ fn a_queue_that_nobody_works_on_is_told() {
     // Workers that were there and are gone.
     client.run("XGROUP CREATE inval:warm:high warmers 0");
     let row = check(&mut client, "warm_wait");
-    says(&row, "meaning", &["no worker takes from inval:warm:high; its oldest entry waits"]);
+    says(
+        &row,
+        "meaning",
+        &["no worker takes from inval:warm:high; its oldest entry in database 0 waits"],
+    );
     says(&row, "remedy", &["XINFO CONSUMERS inval:warm:high warmers"]);
     // One that takes all and finishes nothing.
     client.run("XREADGROUP GROUP warmers w STREAMS inval:warm:high >");

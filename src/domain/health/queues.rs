@@ -68,7 +68,7 @@ fn warm_queue(queue: &WarmQueue, most: u64, findings: &mut Findings) {
 fn warm_wait(queue: &WarmQueue, waits_ms: u64, findings: &mut Findings) {
     let seconds = waits_ms / SECOND_MS;
     let meaning = format!(
-        "{} in database {}; its oldest entry waits for {}, of {}",
+        "{}; its oldest entry in database {} waits for {}, of {}",
         workers(queue),
         queue.db,
         Seconds(seconds),

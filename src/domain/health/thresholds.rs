@@ -361,6 +361,21 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_the_same_table() {
+        let readme = include_str!("../../../README.md");
+        for check in Check::all() {
+            let shown = |bound: Option<u64>| bound.map_or("-".to_owned(), |of| of.to_string());
+            let cells = Profile::ALL.map(|profile| {
+                let Bounds { warning, critical } = profile.bounds(check);
+                format!(" {} / {} |", shown(warning), shown(critical))
+            });
+            let start = format!("| `{}` |", check.name());
+            let row = readme.lines().find(|line| line.starts_with(&start)).unwrap();
+            assert!(row.ends_with(&cells.concat()), "{row} is{}", cells.concat());
+        }
+    }
+
+    #[test]
     fn settings_of_a_user_go_before_the_profile() {
         assert_eq!(Setting::of(-1).or(Some(7)), Some(7));
         assert_eq!((Setting::of(-2).or(Some(7)), Setting::of(0).or(Some(7))), (None, Some(0)));
