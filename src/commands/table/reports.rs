@@ -25,7 +25,7 @@ pub static REPORTS: &[Spec] = &[
         syntax: "[FORMAT json]",
         summary: "Whether all is well, check by check, and what to do if not; with FORMAT json as one JSON object.",
         complexity: "O(R) where R is the number of rules, events and classes; of tags no more than 10,000 are looked at.",
-        flags: "readonly fast allow-stale",
+        flags: "readonly allow-stale",
         categories: "read",
         key: KeyUse::None,
         run: |args, server| Health::parse(args)?.run(server),

@@ -55,16 +55,20 @@ pub(super) fn examine(observed: &Observed, findings: &mut Findings) {
 
 fn hit_rate(observed: &Observed, reads: Reads, rate: f64, findings: &mut Findings) {
     let all = reads.hits + reads.misses;
+    let bounds = findings.thresholds.get(Check::HitRate);
+    // What is well needs no cause.
+    let is_bad = level(rate, Bad::Low, bounds) > Level::Healthy;
+    let cold = observed.cold.as_ref().filter(|_| is_bad);
     let mut meaning = format!(
         "hit rate {rate:.1} % over {} ({} of {} reads)",
         Last(reads.seconds),
         Count(reads.hits),
         Count(all)
     );
-    if let Some(cold) = &observed.cold {
+    if let Some(cold) = cold {
         meaning.push_str(&format!("; the cache is cold: {}", cause(cold)));
     }
-    let worst = observed.worst_class.as_ref().filter(|class| class.reads >= READS_MIN);
+    let worst = observed.worst_class.as_ref().filter(|class| is_bad && class.reads >= READS_MIN);
     let worst = worst.filter(|class| percent(class.hits, class.reads) < rate);
     if let Some(ClassReads { class, hits, reads }) = worst {
         meaning.push_str(&format!(
@@ -75,7 +79,7 @@ fn hit_rate(observed: &Observed, reads: Reads, rate: f64, findings: &mut Finding
             Count(*reads)
         ));
     }
-    findings.judge(Check::HitRate, Figure::Amount(rate), meaning, || match &observed.cold {
+    findings.judge(Check::HitRate, Figure::Amount(rate), meaning, || match cold {
         Some(Cold { cause: Emptied::Invalidated(what, _), .. }) => format!(
             "wait until readers have filled it again; if {what} is not meant to take so much, narrow it (INVAL.EXPLAIN), or have it warm what it deletes (\"warmCache\")"
         ),

@@ -91,8 +91,7 @@ struct Message<'a> {
 }
 
 impl Watch {
-    /// The overall level that was found last, and since when it is so, in milliseconds since 1970;
-    /// 0 before the first examination.
+    /// The overall level that was found last, and since when it is so, in milliseconds since 1970.
     pub fn level(&self) -> (Level, u64) {
         (self.level, self.since_ms)
     }
@@ -105,7 +104,7 @@ impl Watch {
     /// Takes an examination in; gives what has changed since the last one.
     pub fn settle(&mut self, findings: &[Finding], now_ms: u64) -> Vec<Alert> {
         let level = worst(findings);
-        if level != self.level || self.since_ms == 0 {
+        if level != self.level {
             (self.level, self.since_ms) = (level, now_ms);
         }
         let mut alerts = vec![];
@@ -122,6 +121,7 @@ impl Watch {
     /// The module was loaded, and no key is there yet.
     pub fn started(&mut self, now_ms: u64) {
         self.loss = Some(Loss { cause: Emptied::Started, keys: 0, at_ms: now_ms });
+        self.since_ms = now_ms;
     }
 
     /// Keys were there or came with a snapshot: a start explains nothing.
@@ -186,8 +186,8 @@ impl Watch {
 
     /// How late it was over the last minute, in milliseconds: on average, and at worst.
     pub fn latency_ms(&self, now_s: u64) -> Option<(f64, f64)> {
-        /// Looks below which an average says nothing: a second's.
-        const LOOKS_MIN: u64 = 10;
+        /// Looks below which an average says nothing: ten seconds'.
+        const LOOKS_MIN: u64 = 100;
         let from = (now_s / LATE_SLOT_S).saturating_sub(LATE_SLOTS - 1);
         let of = |late: &&Late| late.times > 0 && late.slot >= from;
         let times: u64 = self.late.iter().filter(of).map(|late| late.times).sum();
@@ -282,3 +282,6 @@ impl State {
         Some(told)
     }
 }
+
+#[cfg(test)]
+mod tests;
