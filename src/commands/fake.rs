@@ -1,5 +1,6 @@
 //! An in-memory server that notifies at once, in the middle of a command, as the real one does.
 
+#[cfg(test)]
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,7 @@ use crate::domain::journal::Kind;
 use crate::domain::name::{Db, OWN_PREFIX, Shown};
 use crate::domain::recent::{FIVE_MINUTES, MINUTE, Ran};
 use crate::domain::rule::Priority;
-use crate::domain::source::{EntryId, Source};
+use crate::domain::source::Source;
 use crate::domain::windows::Rates;
 use crate::server::Server;
 
@@ -126,8 +126,8 @@ fn busiest(state: &mut State, purges: u64, now_ms: u64) -> Option<Busiest> {
     });
     let rules = rules.map(|(name, row)| (name, row.row.recent.over(now_ms, MINUTE).runs));
     let rule = rules.max_by_key(|(_, runs)| *runs).filter(|(_, runs)| *runs > 0);
-    let owned = |(name, runs): (&Box<str>, u64)| (name.to_string(), runs);
-    let (event, rule) = (event.map(owned), rule.map(owned));
+    let event = event.map(|(name, runs)| (name.to_string(), runs));
+    let rule = rule.map(|(name, runs)| (name.to_string(), runs));
     let user = user(state, event.as_ref().map(|(event, _)| event.as_str()));
     Some(Busiest { event, rule, purges, user })
 }
@@ -232,27 +232,22 @@ fn dead_stream(server: &mut Server, db: Db, stream: &[u8]) -> Option<DeadStream>
 
 /// The sources for which entries wait, and what could not be taken.
 fn sources(server: &mut Server, now_ms: u64) -> (Vec<LaggingSource>, Vec<DeadStream>) {
-    let sources: Vec<(String, Db, Vec<u8>, EntryId, Vec<u8>)> = server.state(|state| {
-        let of = |source: &Source| {
-            let (name, stream) = (source.name.clone(), source.stream.clone());
-            (name, source.db, stream, source.position, source.dead_stream())
-        };
-        state.sources.iter().map(of).collect()
-    });
+    let sources: Vec<Source> = server.state(|state| state.sources.iter().cloned().collect());
     let (mut lagging, mut dead) = (vec![], vec![]);
-    for (source, db, stream, position, dead_name) in sources {
-        server.redis().select(db);
-        let waiting = server.redis().count_entries(&stream, position, 1).unwrap_or_default();
+    for source in sources {
+        server.redis().select(source.db);
+        let (stream, position) = (&source.stream, source.position);
+        let waiting = server.redis().count_entries(stream, position, 1).unwrap_or_default();
         if let (1.., oldest_ms) = waiting {
             let waits_ms = now_ms.saturating_sub(oldest_ms);
             let counted = match waits_ms > LAG_AFTER_MS {
-                true => server.redis().count_entries(&stream, position, LAG_MAX),
+                true => server.redis().count_entries(stream, position, LAG_MAX),
                 false => Ok(waiting),
             };
             let (entries, _) = counted.unwrap_or_default();
-            lagging.push(LaggingSource { source, entries, waits_ms });
+            lagging.push(LaggingSource { source: source.name.clone(), entries, waits_ms });
         }
-        dead.extend(dead_stream(server, db, &dead_name));
+        dead.extend(dead_stream(server, source.db, &source.dead_stream()));
     }
     (lagging, dead)
 }
