@@ -289,7 +289,7 @@ const COMMANDS: [(&str, i64, usize); 54] = [
     ("INVAL.LOG|LEN", 2, 0),
     ("INVAL.LOG|RESET", 2, 0),
     ("INVAL.LOG|HELP", 2, 0),
-    ("INVAL.HEALTH", 1, 0),
+    ("INVAL.HEALTH", -1, 1),
     ("INVAL.CHECK", 1, 0),
     ("INVAL.HELP", 1, 0),
 ];

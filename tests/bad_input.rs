@@ -161,7 +161,6 @@ TAG.CARD t1 t2  -> wrong number of arguments for 'tag.card' command
 INVAL.RULE SET r {} x  -> wrong number of arguments for 'inval.rule|set' command
 INVAL.RULE GET keep x  -> wrong number of arguments for 'inval.rule|get' command
 INVAL.RULE DUMP x  -> wrong number of arguments for 'inval.rule|dump' command
-INVAL.HEALTH x  -> wrong number of arguments for 'inval.health' command
 INVAL.CHECK x  -> wrong number of arguments for 'inval.check' command
 INVAL.HELP me  -> wrong number of arguments for 'inval.help' command
 ",
@@ -170,6 +169,9 @@ INVAL.HELP me  -> wrong number of arguments for 'inval.help' command
     }
     for (line, expected) in rows(
         "
+INVAL.HEALTH x  -> unexpected argument 'x'; usage: INVAL.HEALTH [FORMAT json]
+INVAL.HEALTH FORMAT  -> missing format; usage: INVAL.HEALTH [FORMAT json]
+INVAL.HEALTH FORMAT xml  -> FORMAT 'xml' is not json; usage: INVAL.HEALTH [FORMAT json]
 INVAL.EVENT kept {} x  -> unexpected argument 'x'; usage: INVAL.EVENT <type [json] | RAW json [MAP mapping]> [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
 INVAL.EVENT kept DRYRUN {}  -> unexpected argument '{}'; usage: INVAL.EVENT <type [json] | RAW json [MAP mapping]> [ID id] [SEQ number BY entity] [SOFT milliseconds | ASYNC] [DRYRUN] [KEYS]
 INVAL.EVENT ''  -> empty event; give it at least one byte

@@ -49,8 +49,8 @@ fn a_full_index_is_loud_and_misses_nothing() {
     assert_eq!(client.info("index_max_bytes"), 1 << 20);
     let row = finding(&mut client, "index_memory");
     assert_eq!(text(field(&row, "status")), "warning");
-    assert_eq!((int(&row, "value"), int(&row, "limit")), (held, 1 << 20));
-    assert!(text(field(&row, "remedy")).contains("raise inval.max-index-memory"), "{row:?}");
+    assert_eq!((int(&row, "value"), int(&row, "critical")), (held, 1 << 20));
+    assert!(text(field(&row, "remedy")).contains("CONFIG SET inval.max-index-memory"), "{row:?}");
     let told = "inval.max-index-memory is 1048576: new keys are not indexed";
     eventually("the log tells", || server.log().contains(told));
 

@@ -1,19 +1,24 @@
 //! An in-memory server that notifies at once, in the middle of a command, as the real one does.
 
+#[cfg(test)]
+mod timers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::health::HealthSettings;
 use super::keyspace::{Denied, EventLimits, Keyspace, WarmEntry, WarmSettings};
 use super::reply::Reply;
-use super::{execute, fetch, slices, table};
+use super::{execute, table};
 use crate::domain::batches::BatchLimits;
 use crate::domain::change::Change;
+use crate::domain::health::observed::Memory;
+use crate::domain::health::thresholds::{Profile, Thresholds};
 use crate::domain::journal::Caller;
 use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
-use crate::domain::tokens::Token;
-use crate::domain::waiting::{Waiter, Wake};
+use crate::domain::waiting::Waiter;
 use crate::domain::windows::ServerFigures;
 use crate::server::{Server, Shared};
 
@@ -106,27 +111,6 @@ impl World {
         reply.map_err(|error| format!("{} {error}", error.code()))
     }
 
-    /// Tells those that wait for `INVAL.FETCH line` what is due, as the adapter does.
-    pub fn told(&mut self, line: &str) -> Vec<(Waiter, Reply)> {
-        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let now_ms = self.fake.micros.get() / 1000;
-        let mut next = self.fake.randoms;
-        let due = self.shared.with(|state| {
-            state.tokens.hand_over(now_ms, 10_000, || {
-                next += 1;
-                Token(next)
-            });
-            state.tokens.waiting.take_due()
-        });
-        self.fake.randoms = next;
-        let mut port = Port { fake: &mut self.fake, shared: &self.shared, words: &[] };
-        let mut server = Server::new(&self.shared, &mut port);
-        let tell = |(waiter, wake): (Waiter, Wake)| {
-            (waiter, fetch::told(&words, wake, &mut server).expect("a reply"))
-        };
-        due.into_iter().map(tell).collect()
-    }
-
     /// A slice of something, as a timer runs it.
     pub fn timer<R>(&mut self, run: impl FnOnce(&mut Server) -> R) -> R {
         let mut port = Port { fake: &mut self.fake, shared: &self.shared, words: &[] };
@@ -134,11 +118,6 @@ impl World {
         self.fake.selected = Db(0);
         self.shared.with(|state| assert_eq!(state.check(), Ok(())));
         result
-    }
-
-    /// A slice of the jobs, as a timer runs it.
-    pub fn slice(&mut self, micros: u64) -> bool {
-        self.timer(|server| slices::run(server, micros)) == slices::More::Yes
     }
 
     pub fn keys(&self) -> Vec<String> {
@@ -397,6 +376,23 @@ impl Keyspace for Port<'_> {
 
     fn figures(&mut self) -> ServerFigures {
         self.fake.figures
+    }
+
+    fn memory(&mut self) -> Option<Memory> {
+        None
+    }
+
+    fn stream_length(&mut self, stream: &[u8]) -> u64 {
+        self.fake.streams.get(stream).map_or(0, |entries| entries.len() as u64)
+    }
+
+    fn last_taken(&mut self, _: &[u8]) -> Option<EntryId> {
+        None
+    }
+
+    fn health_settings(&self) -> HealthSettings {
+        let profile = Profile::Default;
+        HealthSettings { profile, thresholds: Thresholds::of(profile) }
     }
 
     fn monotonic_micros(&self) -> u64 {

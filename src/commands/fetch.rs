@@ -26,6 +26,7 @@ pub struct Fetch<'a> {
 
 /// What is known of a key that is read.
 struct Known {
+    db: Db,
     class: Option<ClassId>,
     /// The factor of early refresh.
     early: Option<f64>,
@@ -116,7 +117,7 @@ impl<'a> Fetch<'a> {
         let class = class_of(state, self.key, self.class)?;
         let early = class.and_then(|id| state.classes.class(id)?.early);
         let fresh = state.freshness_of(db, self.key);
-        Ok(Known { class, early, fresh, is_doomed: state.job_of(db, self.key).is_some() })
+        Ok(Known { db, class, early, fresh, is_doomed: state.job_of(db, self.key).is_some() })
     }
 
     /// There is a value: `hit`, or `stale`. For one whose time is nearly up, one reader in good
@@ -134,6 +135,7 @@ impl<'a> Fetch<'a> {
         };
         let is_stale = is_stale || token.is_some();
         server.state(|state| {
+            state.evidence.read_now(known.db, self.key);
             state.count(known.class, |of| match is_stale {
                 true => of.stale += 1,
                 false => of.hits += 1,

@@ -108,8 +108,11 @@ impl<'a> Fill<'a> {
         if is_more && server.redis().exists(key) {
             self.know(server, fresh);
         }
+        let (has_own_ttl, by_token) = (self.expiry.is_some(), self.token.is_some());
+        let wall_ms = server.redis().now_ms();
         server.state(|state| {
             state.count(terms.class, |of| of.fills += 1);
+            state.note_fill((db, key, self.value), terms.class, (has_own_ttl, by_token), wall_ms);
             state.tokens.arrived(db, key);
         });
         Ok(Reply::Array(vec![Reply::text("filled")]))

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use super::health::HealthSettings;
 use crate::domain::batches::BatchLimits;
+use crate::domain::health::observed::Memory;
 use crate::domain::journal::Caller;
 use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
@@ -182,6 +184,18 @@ pub trait Keyspace {
 
     /// What the server itself has counted.
     fn figures(&mut self) -> ServerFigures;
+
+    /// The server's memory; `None` while it has no limit.
+    fn memory(&mut self) -> Option<Memory>;
+
+    /// Entries in a stream; 0 for one that is none.
+    fn stream_length(&mut self, stream: &[u8]) -> u64;
+
+    /// The last entry of a stream that a consumer group has taken; `None` without a group.
+    fn last_taken(&mut self, stream: &[u8]) -> Option<EntryId>;
+
+    /// From where on what is measured is bad.
+    fn health_settings(&self) -> HealthSettings;
 
     /// Microseconds of a clock that only goes forward.
     fn monotonic_micros(&self) -> u64;

@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::reply::Reply;
 use crate::domain::error::{Error, Result};
+use crate::domain::evidence::End;
 use crate::domain::freshness::Freshness;
 use crate::domain::freshness_record;
 use crate::domain::name::Db;
@@ -61,8 +62,10 @@ pub(super) fn mark(
             }
         }
         let known = server.state(|state| {
-            let stale = |name: &&[u8]| state.set_freshness(plan.db, name, STALE);
-            marked.iter().for_each(stale);
+            for name in &marked {
+                state.set_freshness(plan.db, name, STALE);
+                state.evidence.ended(plan.db, name, End::Invalidated);
+            }
             !marked.is_empty()
         });
         if known {

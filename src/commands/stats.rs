@@ -116,6 +116,8 @@ fn reset(server: &mut Server) {
         state.once.reset_counts();
         state.warming.reset_counts();
         state.windows.reset();
+        state.health.alerts = 0;
+        state.evidence.clear();
     });
     windows::tick(server);
 }

@@ -102,6 +102,9 @@ impl State {
             }
         }
         self.settle();
+        if !self.evidence.is_empty() {
+            self.evidence.notice(change, db, name);
+        }
         if name.starts_with(OWN_PREFIX) {
             return self.notice_own(change, db, name);
         }
@@ -287,40 +290,6 @@ impl State {
             self.databases.remove(&db);
         }
         gone
-    }
-
-    /// All keys of one database, or of all, are gone.
-    pub fn flushed(&mut self, db: Option<Db>) {
-        self.tokens.flushed(db);
-        self.warming.flushed(db);
-        match db {
-            Some(db) => {
-                self.databases.remove(&db);
-                self.own.retain(|(of, _)| *of != db);
-            }
-            None => {
-                self.memory.reopen();
-                self.databases.clear();
-                self.own.clear();
-            }
-        }
-    }
-
-    /// Two databases changed places.
-    pub fn swapped(&mut self, first: Db, second: Db) {
-        [first, second].into_iter().for_each(|db| self.tokens.flushed(Some(db)));
-        self.warming.swapped(first, second);
-        self.batches.swapped(first, second);
-        let (a, b) = (self.databases.remove(&first), self.databases.remove(&second));
-        self.databases.extend(a.map(|database| (second, database)));
-        self.databases.extend(b.map(|database| (first, database)));
-        let other = |db: Db| match db {
-            db if db == first => second,
-            db if db == second => first,
-            db => db,
-        };
-        self.own =
-            std::mem::take(&mut self.own).into_iter().map(|(db, name)| (other(db), name)).collect();
     }
 }
 

@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::State;
+use super::evidence::End;
 use super::key_table::KeyId;
 use super::name::{Db, NameList};
 
@@ -92,6 +93,7 @@ impl State {
         let mut ids = Vec::with_capacity(gone.len());
         for at in gone {
             let name = deletion.names.get(at as usize).unwrap_or_default();
+            self.evidence.ended(deletion.db, name, End::Invalidated);
             match deletion.ids.get(at as usize) {
                 Some(id) if database.keys.name(*id) == name => ids.push(*id),
                 _ => {

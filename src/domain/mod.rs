@@ -26,6 +26,7 @@ pub mod doomed;
 pub mod emit;
 mod engine_cost;
 pub mod error;
+pub mod evidence;
 pub mod fence;
 pub mod file_document;
 mod files;
@@ -67,6 +68,7 @@ mod purged_tags;
 pub mod rate;
 pub mod read_commands;
 pub mod reads;
+pub mod recent;
 pub mod record;
 pub mod regex;
 pub mod request;
@@ -94,6 +96,7 @@ mod varint;
 pub mod waiting;
 pub mod warm_terms;
 pub mod warming;
+mod whole;
 pub mod windows;
 pub mod words;
 
@@ -106,7 +109,9 @@ use class::Class;
 use class_table::ClassTable;
 use database::Database;
 use deletion::Deletion;
+use evidence::Evidence;
 use fence::Fence;
+use health::watch::Watch;
 use index_memory::IndexMemory;
 use jobs::Jobs;
 use journal::Journal;
@@ -116,7 +121,7 @@ use name::Db;
 use once::Once;
 use pass::{Drift, Pass};
 use reads::Reads;
-use rule::Rule;
+use rule::{Rule, Target};
 use rule_table::RuleTable;
 use snapshot::FileDigests;
 use source::SourceTable;
@@ -194,6 +199,10 @@ pub struct State {
     pub tokens: Tokens,
     /// Which deleted keys wait to be computed again.
     pub warming: Warming,
+    /// What is remembered of the examinations of its health.
+    pub health: Watch,
+    /// How some values live, to judge the times of their classes by.
+    pub evidence: Evidence,
     /// Names of keys that are there and not in the index yet.
     arrivals: Arrivals,
     /// What we are deleting.
@@ -237,6 +246,17 @@ impl State {
     /// The database, if it has keys that the module knows.
     pub fn known_database_mut(&mut self, db: Db) -> Option<&mut Database> {
         self.databases.get_mut(&db)
+    }
+
+    /// The module's own keys that are there.
+    pub fn own_keys(&self) -> impl Iterator<Item = (Db, &[u8])> {
+        self.own.iter().map(|(db, name)| (*db, &**name))
+    }
+
+    /// Whether to find a target's keys every name is looked at, whatever the event.
+    pub fn looks_at_all(&self, target: &Target) -> bool {
+        let stands = |pattern| self.standing.find(pattern).is_some();
+        target.is_open() && !target.standing().is_some_and(stands)
     }
 
     /// All databases with keys.

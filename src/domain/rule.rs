@@ -214,6 +214,8 @@ pub struct Target {
     standing: Option<Pattern>,
     /// What the pattern takes when compiled, in bytes, whether kept or compiled for each event.
     compiled_bytes: usize,
+    /// Whether names that match may begin with anything, whatever the values are.
+    is_open: bool,
 }
 
 impl Target {
@@ -247,13 +249,19 @@ impl Target {
         // Compiling the sample proves the pattern around the placeholders.
         let pattern = compile(kind, &sample)?;
         let compiled_bytes = pattern.as_ref().map_or(0, Pattern::memory);
+        let is_open = pattern.as_ref().is_some_and(|pattern| pattern.literal_prefix().is_empty());
         let standing = if template.as_constant().is_some() { pattern } else { None };
-        Ok(Self { kind, template, standing, compiled_bytes })
+        Ok(Self { kind, template, standing, compiled_bytes, is_open })
     }
 
     /// The compiled pattern, when it is the same for every event.
     pub fn standing(&self) -> Option<&Pattern> {
         self.standing.as_ref()
+    }
+
+    /// Whether names that match may begin with anything, whatever the values of the event are.
+    pub fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// What the pattern takes when compiled, in bytes; nothing for keys and tags.

@@ -95,6 +95,7 @@ impl State {
     /// Writes down what happened to a plan.
     pub fn record(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
         self.stats.record(&self.rules, plan, outcome, now_ms);
+        self.note_loss(&plan.origin, outcome.total.deleted, now_ms);
     }
 
     /// What counts in windows, so far; beside what the server counts itself.

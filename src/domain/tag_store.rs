@@ -112,6 +112,11 @@ impl TagStore {
         tags.map(|tag| (tag as usize, self.name(tag), self.keys_of(tag).len()))
     }
 
+    /// The same with the number of members alone.
+    pub fn sizes_from(&self, from: usize) -> impl Iterator<Item = (TagId, usize)> {
+        self.membership.sets_from(from).map(|tag| (tag, self.keys_of(tag).len()))
+    }
+
     /// Puts the tag on the key; says whether it was not there.
     pub fn add(&mut self, key: KeyId, name: &[u8]) -> bool {
         let Some((tag, is_new)) = self.names.find_or_add(name) else { return false };

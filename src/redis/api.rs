@@ -286,10 +286,24 @@ impl CallReply {
         (!element.is_null()).then(|| text_of(element))
     }
 
+    /// The texts of a list of lists; what is no text is empty.
+    pub(super) fn rows(&self) -> Vec<Vec<String>> {
+        let texts = |row| elements(row).map(text_of).collect();
+        elements(self.0).map(texts).collect()
+    }
+
     fn error(&self) -> Option<String> {
         let kind = call!(RedisModule_CallReplyType(self.0))?;
         (kind == raw::REDISMODULE_REPLY_ERROR as c_int).then(|| text_of(self.0))
     }
+}
+
+/// The parts of a list.
+fn elements(
+    reply: *mut raw::RedisModuleCallReply,
+) -> impl Iterator<Item = *mut raw::RedisModuleCallReply> {
+    let element = move |at| call!(RedisModule_CallReplyArrayElement(reply, at));
+    (0..).map_while(move |at| element(at).filter(|element| !element.is_null()))
 }
 
 /// The text of a reply or of a part of one, copied.

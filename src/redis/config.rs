@@ -1,5 +1,7 @@
 //! `inval.*`: default, bounds, unit; read and set with CONFIG, or as arguments of the module.
 
+pub(super) mod health;
+
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_void};
 use std::sync::LazyLock;
@@ -143,6 +145,11 @@ static NUMBERS: [Number; 22] = [
     Number { is_memory: true, ..Number::new(c"max-index-memory", &MAX_INDEX_MEMORY, 0, i64::MAX) },
 ];
 
+/// All numbers.
+fn numbers() -> impl Iterator<Item = &'static Number> {
+    NUMBERS.iter().chain(health::NUMBERS.iter())
+}
+
 /// Reads a size as the server's own configuration does (Redis `src/util.c`, `memtoull`).
 fn parse_memory(text: &str) -> Option<i64> {
     let text = text.to_ascii_lowercase();
@@ -168,9 +175,9 @@ static FENCE_STRING: LazyLock<RedisGILGuard<Cell<*mut raw::RedisModuleString>>> 
 
 /// Whether `name` is a configuration.
 pub(super) fn is_known(name: &str) -> bool {
-    name.as_bytes() == FENCE.to_bytes()
+    [FENCE, health::PROFILE].iter().any(|known| known.to_bytes() == name.as_bytes())
         || switches::is_known(name)
-        || NUMBERS.iter().any(|number| number.name.to_bytes() == name.as_bytes())
+        || numbers().any(|number| number.name.to_bytes() == name.as_bytes())
 }
 
 /// Registers all configurations; `given` are the module's arguments, which become the
@@ -185,7 +192,7 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
             .find(|(given, _)| given.as_bytes() == name.to_bytes())
             .map(|(_, value)| value.as_str())
     };
-    for number in &NUMBERS {
+    for number in numbers() {
         let default = match given(number.name) {
             None => number.value.load(Ordering::Relaxed),
             Some(text) => number.parse(text)?,
@@ -206,6 +213,7 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
         registered(status, number.name)?;
     }
     switches::register(ctx, given)?;
+    health::register(ctx, given(health::PROFILE))?;
     let fence = given(FENCE).unwrap_or("");
     Fence::parse(fence).map_err(|error| error.to_string())?;
     let default = CString::new(fence).map_err(|_| "argument fence holds a NUL byte".to_owned())?;
@@ -239,7 +247,7 @@ pub(super) fn registered(status: Option<c_int>, name: &CStr) -> Result<(), Strin
 }
 
 extern "C" fn get_number(_: *const c_char, data: *mut c_void) -> c_longlong {
-    // SAFETY: `data` is an entry of `NUMBERS`, which lives for ever.
+    // SAFETY: `data` is one of `numbers`, which lives for ever.
     guarded(0, || unsafe { &*data.cast::<Number>() }.value.load(Ordering::Relaxed))
 }
 

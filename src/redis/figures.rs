@@ -9,6 +9,7 @@ use super::api::{Ctx, call};
 use super::keyspace::monotonic_ms;
 use super::state::enter_for_nobody;
 use crate::commands::windows;
+use crate::domain::health::observed::Memory;
 use crate::domain::windows::ServerFigures;
 
 /// Milliseconds between two looks.
@@ -33,19 +34,45 @@ pub(super) fn begin(ctx: Ctx) {
 
 /// See [`ServerFigures`]; nothing where the server tells nothing.
 pub(super) fn of_server(ctx: Ctx) -> ServerFigures {
-    let info = call!(RedisModule_GetServerInfo(ctx.0, c"stats".as_ptr()));
-    let Some(info) = info.filter(|info| !info.is_null()) else { return ServerFigures::default() };
-    let field = |name: &CStr| {
+    let Some(info) = Info::of(ctx, c"stats") else { return ServerFigures::default() };
+    ServerFigures {
+        hits: info.number(c"keyspace_hits"),
+        misses: info.number(c"keyspace_misses"),
+        evicted: info.number(c"evicted_keys"),
+    }
+}
+
+/// See [`Memory`]; `None` without a limit.
+pub(super) fn memory(ctx: Ctx) -> Option<Memory> {
+    let info = Info::of(ctx, c"memory")?;
+    let (used, max) = (info.number(c"used_memory"), info.number(c"maxmemory"));
+    let policy = || ctx.config(c"maxmemory-policy").unwrap_or_default();
+    (max > 0).then(|| Memory { used, max, policy: policy() })
+}
+
+/// A section of the server's INFO, given back when dropped.
+struct Info {
+    ctx: Ctx,
+    data: *mut raw::RedisModuleServerInfoData,
+}
+
+impl Info {
+    fn of(ctx: Ctx, section: &CStr) -> Option<Self> {
+        let data = call!(RedisModule_GetServerInfo(ctx.0, section.as_ptr()));
+        data.filter(|data| !data.is_null()).map(|data| Self { ctx, data })
+    }
+
+    /// The number of a field; 0 without one.
+    fn number(&self, name: &CStr) -> u64 {
         let mut error: c_int = 0;
         let value =
-            call!(RedisModule_ServerInfoGetFieldUnsigned(info, name.as_ptr(), &raw mut error));
+            call!(RedisModule_ServerInfoGetFieldUnsigned(self.data, name.as_ptr(), &raw mut error));
         value.filter(|_| error == raw::Status::Ok as c_int).unwrap_or(0)
-    };
-    let figures = ServerFigures {
-        hits: field(c"keyspace_hits"),
-        misses: field(c"keyspace_misses"),
-        evicted: field(c"evicted_keys"),
-    };
-    call!(RedisModule_FreeServerInfo(ctx.0, info));
-    figures
+    }
+}
+
+impl Drop for Info {
+    fn drop(&mut self) {
+        call!(RedisModule_FreeServerInfo(self.ctx.0, self.data));
+    }
 }

@@ -1,6 +1,6 @@
 //! `INFO inval`: numbers only, in the form that exporters read.
 
-use std::ffi::{CStr, c_int, c_ulonglong};
+use std::ffi::{CStr, CString, c_int, c_ulonglong};
 use std::sync::atomic::Ordering;
 
 use redis_module::raw;
@@ -9,6 +9,7 @@ use super::api::{Ctx, call};
 use super::guard::{PANICS, guarded};
 use super::state::{MainThread, shared};
 use crate::domain::State;
+use crate::domain::health::thresholds::Check;
 use crate::domain::source::Source;
 
 /// Registers the section.
@@ -33,6 +34,8 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
                 stats(info, state);
                 section(info, c"index");
                 index(info, state);
+                section(info, c"health");
+                health(info, state);
             });
         });
     });
@@ -137,6 +140,19 @@ fn index(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"waiters", state.tokens.waiting.len() as u64),
     ];
     fields.into_iter().for_each(|(name, value)| add(info, name, value));
+}
+
+/// What was found last: 0 healthy, 1 warning, 2 critical; then each check that has thresholds.
+fn health(info: *mut raw::RedisModuleInfoCtx, state: &State) {
+    let (level, since_ms) = state.health.level();
+    add(info, c"health_status", level as u64);
+    add(info, c"health_since_ms", since_ms);
+    add(info, c"health_alerts", state.health.alerts);
+    for check in Check::all() {
+        if let Ok(name) = CString::new(format!("health_{}", check.name())) {
+            add(info, &name, state.health.level_of(check.name()) as u64);
+        }
+    }
 }
 
 fn section(info: *mut raw::RedisModuleInfoCtx, name: &CStr) {

@@ -1,6 +1,6 @@
 //! The port on a live server.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 use std::ops::Range;
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
@@ -13,15 +13,17 @@ use super::batches;
 use super::config;
 use super::deletes;
 use super::figures;
-use super::guard::guarded;
 use super::journal;
 use super::notifications;
+use super::scan::Cursor;
 use super::slices;
 use super::sources;
 use super::streams;
 use super::waiters;
 use super::warming;
+use crate::commands::health::HealthSettings;
 use crate::commands::keyspace::{Denied, EventLimits, Keyspace, WarmEntry, WarmSettings};
+use crate::domain::health::observed::Memory;
 use crate::domain::journal::Caller;
 use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
@@ -258,6 +260,22 @@ impl Keyspace for LiveKeyspace {
         figures::of_server(self.ctx)
     }
 
+    fn memory(&mut self) -> Option<Memory> {
+        figures::memory(self.ctx)
+    }
+
+    fn stream_length(&mut self, stream: &[u8]) -> u64 {
+        streams::length(self.ctx, stream)
+    }
+
+    fn last_taken(&mut self, stream: &[u8]) -> Option<EntryId> {
+        streams::last_taken(self.ctx, stream)
+    }
+
+    fn health_settings(&self) -> HealthSettings {
+        config::health::settings()
+    }
+
     fn monotonic_micros(&self) -> u64 {
         monotonic_micros()
     }
@@ -268,7 +286,7 @@ impl Keyspace for LiveKeyspace {
     }
 }
 
-fn monotonic_micros() -> u64 {
+pub(super) fn monotonic_micros() -> u64 {
     u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -292,45 +310,4 @@ fn random() -> u64 {
 /// See [`Keyspace::token_ttl_ms`].
 pub(super) fn token_ttl_ms() -> u64 {
     config::TOKEN_TTL_MS.load(Ordering::Relaxed).unsigned_abs()
-}
-
-/// A walk over the selected database. The crate's own cursor leaks every name.
-pub(super) struct Cursor(*mut raw::RedisModuleScanCursor);
-
-impl Cursor {
-    pub(super) fn new() -> Self {
-        Self(call!(RedisModule_ScanCursorCreate()).unwrap_or(std::ptr::null_mut()))
-    }
-
-    /// Shows the names of the next few buckets; false when all have been shown.
-    pub(super) fn step(&mut self, ctx: Ctx, visit: &mut dyn FnMut(&[u8])) -> bool {
-        if self.0.is_null() {
-            return false;
-        }
-        let mut visit = visit;
-        let data: *mut c_void = (&raw mut visit).cast();
-        call!(RedisModule_Scan(ctx.0, self.0, Some(on_scanned), data)).is_some_and(|more| more != 0)
-    }
-}
-
-impl Drop for Cursor {
-    fn drop(&mut self) {
-        if !self.0.is_null() {
-            call!(RedisModule_ScanCursorDestroy(self.0));
-        }
-    }
-}
-
-extern "C" fn on_scanned(
-    _: *mut raw::RedisModuleCtx,
-    name: *mut raw::RedisModuleString,
-    _: *mut raw::RedisModuleKey,
-    data: *mut c_void,
-) {
-    guarded((), || {
-        // SAFETY: `data` is the closure that `Cursor::step` lends for the length of the call.
-        let visit = unsafe { &mut *data.cast::<&mut dyn FnMut(&[u8])>() };
-        // SAFETY: the server keeps the name until this callback returns.
-        visit(unsafe { bytes(name) });
-    });
 }

@@ -12,6 +12,7 @@ use super::copies;
 use super::deletes;
 use super::figures;
 use super::guard::guarded;
+use super::health;
 use super::slices;
 use super::sources;
 use super::state::shared;
@@ -162,7 +163,10 @@ extern "C" fn on_loading(
     guarded((), || {
         let ctx = Ctx(ctx);
         let from_primary = match sub {
-            raw::REDISMODULE_SUBEVENT_LOADING_ENDED => return walk::forget_unsure(ctx),
+            raw::REDISMODULE_SUBEVENT_LOADING_ENDED => {
+                health::loaded(ctx);
+                return walk::forget_unsure(ctx);
+            }
             raw::REDISMODULE_SUBEVENT_LOADING_RDB_START
             | raw::REDISMODULE_SUBEVENT_LOADING_AOF_START => false,
             raw::REDISMODULE_SUBEVENT_LOADING_REPL_START => true,
@@ -190,7 +194,7 @@ extern "C" fn on_cron(
     ctx: *mut raw::RedisModuleCtx,
     _: raw::RedisModuleEvent,
     _: u64,
-    _: *mut c_void,
+    data: *mut c_void,
 ) {
     guarded((), || {
         copies::settle(Ctx(ctx));
@@ -205,5 +209,6 @@ extern "C" fn on_cron(
         batches::settle(Ctx(ctx));
         sources::start_if_needed(Ctx(ctx));
         build::start_if_needed(Ctx(ctx));
+        health::settle(Ctx(ctx), data);
     });
 }

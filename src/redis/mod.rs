@@ -16,6 +16,7 @@ mod faults;
 mod figures;
 mod glue;
 mod guard;
+mod health;
 mod info;
 mod journal;
 mod keyspace;
@@ -25,6 +26,7 @@ mod permissions;
 mod persistence;
 mod reads;
 mod rule_files;
+mod scan;
 mod slices;
 mod sources;
 mod state;
@@ -146,6 +148,7 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
     }
     walk::start_if_needed(ctx);
     figures::begin(ctx);
+    health::begin(ctx);
     Ok(())
 }
 

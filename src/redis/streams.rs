@@ -112,6 +112,32 @@ pub(super) fn count(
     Ok((entries, first.ms))
 }
 
+/// Entries in a stream; 0 for one that is none.
+pub(super) fn length(ctx: Ctx, stream: &[u8]) -> u64 {
+    let name = ctx.string(stream);
+    let Some(key) = ctx.open_uncounted(&name, 0) else { return 0 };
+    match call!(RedisModule_KeyType(key.0)) == Some(raw::REDISMODULE_KEYTYPE_STREAM as c_int) {
+        true => call!(RedisModule_ValueLength(key.0)).map_or(0, |length| length as u64),
+        false => 0,
+    }
+}
+
+/// The last entry that a consumer group has taken; `None` without a group.
+pub(super) fn last_taken(ctx: Ctx, stream: &[u8]) -> Option<EntryId> {
+    let name = ctx.string(stream);
+    ctx.open_uncounted(&name, 0)?;
+    // XINFO counts, on every server.
+    ctx.looked_up_for_itself(true);
+    let words = [ctx.string(b"GROUPS"), name];
+    let groups = ctx.call(c"XINFO", c"", &words).ok()?.rows();
+    let taken = groups.iter().filter_map(|group| {
+        // Field names and values in turn; numbers are empty.
+        let at = group.iter().position(|field| field == "last-delivered-id")?;
+        EntryId::parse(group.get(at + 1)?.as_bytes())
+    });
+    taken.max()
+}
+
 /// The id that was given last, of an entry that is there or not; `None` without a stream.
 ///
 /// # Errors

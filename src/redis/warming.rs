@@ -1,6 +1,5 @@
 //! The queues of keys to compute again: streams, one per priority, in each database.
 
-use std::ffi::c_int;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use redis_module::raw;
@@ -8,6 +7,7 @@ use redis_module::raw;
 use super::api::{Ctx, Str, call};
 use super::keyspace::monotonic_ms;
 use super::state::shared;
+use super::streams;
 use crate::commands::keyspace::{WarmEntry, WarmSettings};
 use crate::domain::rule::Priority;
 
@@ -79,12 +79,7 @@ pub(super) fn append(ctx: Ctx, entry: &WarmEntry) -> Result<(), String> {
 
 /// Entries in a queue of the selected database; 0 for one that is no stream.
 pub(super) fn length(ctx: Ctx, priority: Priority) -> u64 {
-    let name = ctx.string(stream(priority));
-    let Some(key) = ctx.open_uncounted(&name, 0) else { return 0 };
-    match call!(RedisModule_KeyType(key.0)) == Some(raw::REDISMODULE_KEYTYPE_STREAM as c_int) {
-        true => call!(RedisModule_ValueLength(key.0)).map_or(0, |length| length as u64),
-        false => 0,
-    }
+    streams::length(ctx, stream(priority))
 }
 
 /// Whether a key was touched within so many milliseconds. Asking touches nothing.

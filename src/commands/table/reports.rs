@@ -1,9 +1,10 @@
 //! The commands that tell what the module does.
 
 use super::help;
+use crate::commands::health::Health;
 use crate::commands::spec::{KeyUse, Spec};
 use crate::commands::stats::Stats;
-use crate::commands::{check, health, journal, top};
+use crate::commands::{check, journal, top};
 
 /// The commands that tell what the module does.
 pub static REPORTS: &[Spec] = &[
@@ -21,13 +22,13 @@ pub static REPORTS: &[Spec] = &[
     Spec {
         name: "INVAL.HEALTH",
         sub: None,
-        syntax: "",
-        summary: "Whether all is well, check by check, and what to do if not.",
-        complexity: "O(1)",
-        flags: "readonly fast allow-stale",
+        syntax: "[FORMAT json]",
+        summary: "Whether all is well, check by check, and what to do if not; with FORMAT json as one JSON object.",
+        complexity: "O(R) where R is the number of rules, events and classes; of tags no more than 10,000 are looked at.",
+        flags: "readonly allow-stale",
         categories: "read",
         key: KeyUse::None,
-        run: health::run,
+        run: |args, server| Health::parse(args)?.run(server),
     },
     Spec {
         name: "INVAL.TOP",

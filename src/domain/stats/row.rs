@@ -2,6 +2,7 @@
 
 use super::Times;
 use crate::domain::outcome::{Count, Outcome};
+use crate::domain::recent::Recent;
 
 /// A row of statistics: a rule, an event, a target, or all.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Row {
     pub refused: u64,
     /// When it last ran, in milliseconds since 1970; 0 for never.
     pub last_ms: u64,
+    /// How often it ran over the last minutes.
+    pub recent: Recent,
     /// Time to find the keys. A rule's row counts the whole event's.
     pub resolve: Times,
     /// Time to check, delete and queue them. A rule's row counts the whole event's.
@@ -37,8 +40,10 @@ impl Row {
 
     /// Counts a run without its times.
     pub(super) fn count(&mut self, count: Count, now_ms: u64, waits: bool) {
+        let is_wasted = count.matched == 0 && !waits;
         self.runs += 1;
-        self.wasted += u64::from(count.matched == 0 && !waits);
+        self.wasted += u64::from(is_wasted);
+        self.recent.add(now_ms, is_wasted);
         self.keys.add(count);
         self.last_ms = now_ms;
     }
