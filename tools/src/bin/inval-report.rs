@@ -1,0 +1,2 @@
+//! A page of HTML about a server with the module.
+fn main() {}

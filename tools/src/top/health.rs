@@ -1,0 +1,94 @@
+//! Checks that are not healthy, each with what to do, and what is advised.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::grid::{FAINT, GOOD, STRONG, TITLE, below, of_status, spans, titled};
+use crate::model::snapshot::{Advice, Check, Snapshot};
+use crate::model::words::wrap;
+
+type Words = (String, Style);
+
+/// What is wrong, and what to do, in a few lines.
+pub fn brief(look: &Snapshot, area: Rect, buffer: &mut Buffer) {
+    let area = titled(area, buffer, "health");
+    let ill = look.unhealthy();
+    let mut lines = vec![];
+    for check in &ill {
+        let text = format!("{} {}: {} -> {}", check.name, check.value, check.meaning, check.remedy);
+        lines.push((text, of_status(&check.status)));
+    }
+    for advice in &look.advice {
+        lines.push((format!("{}: {}", advice.about, advice.advice), Style::new()));
+    }
+    if lines.is_empty() {
+        lines.push(well(look));
+    }
+    wrapped(area, buffer, &lines, 0);
+}
+
+/// All checks and all advice.
+pub fn all(look: &Snapshot, area: Rect, buffer: &mut Buffer, scroll: usize) {
+    let area = titled(area, buffer, "health");
+    let ill = look.unhealthy();
+    let mut lines: Vec<Words> = vec![];
+    for check in &ill {
+        check_lines(&mut lines, check);
+    }
+    if ill.is_empty() {
+        lines.push(well(look));
+    }
+    if !look.advice.is_empty() {
+        lines.push((String::new(), FAINT));
+        lines.push(("advice".to_owned(), TITLE));
+        look.advice.iter().for_each(|advice| advice_lines(&mut lines, advice));
+    }
+    lines.push((String::new(), FAINT));
+    for check in look.checks.iter().filter(|check| check.status == "healthy") {
+        lines.push((format!("● {} {}: {}", check.name, check.value, check.meaning), GOOD));
+    }
+    wrapped(area, buffer, &lines, scroll);
+}
+
+fn well(look: &Snapshot) -> Words {
+    match look.status.as_str() {
+        "" => ("the server does not say".to_owned(), FAINT),
+        _ => (format!("all {} checks are healthy", look.checks.len()), GOOD),
+    }
+}
+
+fn check_lines(lines: &mut Vec<Words>, check: &Check) {
+    let (warning, critical) = &check.limits;
+    let style = of_status(&check.status);
+    let head = format!("● {} {} (warning {warning}, critical {critical})", check.name, check.value);
+    lines.push((head, style));
+    lines.push((format!("  {}", check.meaning), Style::new()));
+    if !check.remedy.is_empty() {
+        lines.push((format!("  what to do: {}", check.remedy), STRONG));
+    }
+}
+
+fn advice_lines(lines: &mut Vec<Words>, advice: &Advice) {
+    lines.push((format!("{}: {}", advice.about, advice.advice), Style::new()));
+    if !advice.evidence.is_empty() {
+        lines.push((format!("  because: {}", advice.evidence), FAINT));
+    }
+    if !advice.command.is_empty() {
+        lines.push((format!("  {}", advice.command), STRONG));
+    }
+}
+
+/// Writes lines, each broken where it does not fit.
+pub fn wrapped(area: Rect, buffer: &mut Buffer, lines: &[Words], scroll: usize) {
+    let broken = lines.iter().flat_map(|(text, style)| {
+        wrap(text, area.width.into()).into_iter().map(move |line| (line, *style))
+    });
+    let lines: Vec<Words> = broken.collect();
+    let most = lines.len().saturating_sub(area.height.into());
+    let mut rest = area;
+    for (line, style) in lines.iter().skip(scroll.min(most)) {
+        spans(rest, buffer, &[(line, *style)]);
+        rest = below(rest, 1);
+    }
+}
