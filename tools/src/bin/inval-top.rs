@@ -1,11 +1,12 @@
 //! A terminal view of a server with the module; `--once` prints one frame.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::{env, fs, io, thread};
 
 use inval_tools::arguments::{Asked, Top};
 use inval_tools::link::{Link, Target};
+use inval_tools::output::print;
 use inval_tools::screen;
 use inval_tools::svg;
 use inval_tools::top::app::{App, Page};
@@ -56,15 +57,5 @@ fn once(top: &Top, app: &mut App, link: &mut Link) -> Result<(), String> {
         Some(path) => fs::write(path, svg::picture(&buffer))
             .map_err(|error| format!("{}: {error}", path.display())),
         None => print(&svg::plain(&buffer)),
-    }
-}
-
-/// Writes to standard output; whoever stops reading it has read enough.
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}"))
-        }
-        _ => Ok(()),
     }
 }

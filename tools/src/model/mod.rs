@@ -6,6 +6,7 @@ pub mod history;
 pub mod node;
 pub mod numbers;
 pub mod rows;
+pub mod section;
 pub mod server;
 pub mod snapshot;
 pub mod words;

@@ -1,5 +1,6 @@
 //! A reply as a tree, the same whether it came as maps (RESP3) or as flat lists (RESP2).
 
+use super::numbers;
 use super::words::printable;
 
 /// A reply, or a part of one.
@@ -91,12 +92,26 @@ impl Node {
         }
     }
 
+    /// A number in few digits, whichever protocol it came by; anything else in one line.
+    pub fn figure(&self) -> String {
+        match (self.count(), self) {
+            (Some(count), _) => numbers::grouped(count),
+            (None, Self::List(_) | Self::Map(_)) => {
+                let field =
+                    |(name, value): (&Self, &Self)| format!("{} {}", name.line(), value.figure());
+                let fields = self.fields();
+                fields.into_iter().map(field).collect::<Vec<_>>().join(", ")
+            }
+            (None, _) => self.number().map_or_else(|| self.line(), numbers::short),
+        }
+    }
+
     /// Anything in one line.
     pub fn line(&self) -> String {
         match self {
             Self::Null => "-".to_owned(),
             Self::Int(value) => value.to_string(),
-            Self::Double(value) => super::numbers::short(*value),
+            Self::Double(value) => numbers::short(*value),
             Self::Text(bytes) => printable(bytes),
             Self::List(items) => items.iter().map(Self::line).collect::<Vec<_>>().join(" "),
             Self::Map(fields) => {

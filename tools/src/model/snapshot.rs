@@ -1,7 +1,6 @@
 //! One look at a server: all that it said at once.
 
 use super::node::Node;
-use super::numbers;
 use super::rows::{Row, Window};
 use super::server::Server;
 
@@ -198,24 +197,16 @@ fn words(node: &Node, name: &str) -> String {
     node.get(name).words().unwrap_or_default()
 }
 
-/// A number in few digits, whichever protocol it came by, or anything else.
-fn figure(node: &Node) -> String {
-    match node.count() {
-        Some(count) => numbers::grouped(count),
-        None => node.number().map_or_else(|| node.line(), numbers::short),
-    }
-}
-
 fn check(node: &Node) -> Check {
     let limit = |name| match node.get(name).is_null() {
         // Before there were two limits there was one.
-        true => figure(node.get("limit")),
-        false => figure(node.get(name)),
+        true => node.get("limit").figure(),
+        false => node.get(name).figure(),
     };
     Check {
         name: words(node, "check"),
         status: words(node, "status"),
-        value: figure(node.get("value")),
+        value: node.get("value").figure(),
         limits: (limit("warning"), limit("critical")),
         meaning: words(node, "meaning"),
         remedy: words(node, "remedy"),
@@ -224,7 +215,7 @@ fn check(node: &Node) -> Check {
 
 fn advice(node: &Node) -> Advice {
     let evidence = node.get("evidence").fields().into_iter();
-    let evidence = evidence.map(|(name, value)| format!("{} {}", name.line(), figure(value)));
+    let evidence = evidence.map(|(name, value)| format!("{} {}", name.line(), value.figure()));
     Advice {
         about: words(node, "about"),
         advice: words(node, "advice"),

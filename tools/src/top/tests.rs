@@ -93,7 +93,10 @@ fn pages_show_what_they_are_named_for() {
             Page::Health,
             vec!["what to do: narrow the rules", "INVAL.RULE GET lists", "every live key"],
         ),
-        (Page::Server, vec!["orders: name orders", "lag_ms 90", "badge (queued 6)", "rule best"]),
+        (
+            Page::Server,
+            vec!["orders: name orders  lag 7", "lag_ms 90", "rules: badge queued 6", "rule best"],
+        ),
     ];
     for (page, words) in rows {
         app.page = page;

@@ -1,0 +1,219 @@
+//! The tables of the page.
+
+use super::html::{Cell, Page, number, text, words};
+use crate::model::numbers::{age, count, date, duration, micros, or_unknown, percent, short};
+use crate::model::rows::Row;
+use crate::model::section::{Field, Section};
+use crate::model::snapshot::Snapshot;
+
+/// Entries of the log that are shown.
+const LOG_ROWS: usize = 50;
+
+fn counted(value: Option<u64>) -> Cell {
+    number(or_unknown(value, count))
+}
+
+fn timed(value: Option<u64>) -> Cell {
+    number(or_unknown(value, |value| micros(value as f64)))
+}
+
+/// The windows of time.
+pub fn windows(page: &mut Page, look: &Snapshot) {
+    page.begin("Windows of time");
+    let share = |value| number(or_unknown(value, percent));
+    let row = |window: &crate::model::rows::Window| {
+        vec![
+            words(match window.name.as_str() {
+                "start" => "since the start or reset",
+                name => name,
+            }),
+            number(or_unknown(window.seconds, |seconds| duration(seconds.round() as u64))),
+            share(window.hit_rate),
+            counted(window.hits),
+            counted(window.misses),
+            counted(window.invalidations),
+            number(or_unknown(window.per_second(window.invalidations), short)),
+            counted(window.deleted),
+            counted(window.marked),
+            counted(window.warmed),
+            counted(window.wasted),
+            counted(window.failures),
+            counted(window.evicted),
+            number(or_unknown(window.mean_micros, micros)),
+            timed(window.p99_micros),
+            share(window.overhead),
+            share(window.efficiency),
+        ]
+    };
+    let heads = [
+        "window",
+        "length",
+        "hit rate",
+        "hits",
+        "misses",
+        "runs",
+        "per s",
+        "deleted",
+        "marked",
+        "warmed",
+        "wasted",
+        "failed",
+        "evicted",
+        "mean",
+        "p99",
+        "overhead",
+        "efficiency",
+    ];
+    match look.windows.is_empty() {
+        true => page.paragraph("note", "The server does not say."),
+        false => page.table(&heads, look.windows.iter().map(row).collect()),
+    }
+    page.end();
+}
+
+/// Rows of statistics.
+pub fn rows(page: &mut Page, rows: &[Row], now_ms: u64) {
+    let row = |row: &Row| {
+        vec![
+            words(row.name.clone()),
+            counted(row.runs),
+            counted(row.wasted),
+            counted(row.failures),
+            counted(row.matched),
+            counted(row.deleted),
+            counted(row.marked),
+            counted(row.absent),
+            counted(row.refused),
+            counted(row.warmed),
+            timed(row.resolve.p50),
+            timed(row.resolve.p99),
+            timed(row.delete.p50),
+            timed(row.delete.p99),
+            number(or_unknown(row.last_ms, |at| age(at, now_ms))),
+        ]
+    };
+    let heads = [
+        "name",
+        "runs",
+        "wasted",
+        "failed",
+        "matched",
+        "deleted",
+        "marked",
+        "absent",
+        "refused",
+        "warmed",
+        "find p50",
+        "p99",
+        "delete p50",
+        "p99",
+        "last, ago",
+    ];
+    page.table(&heads, rows.iter().map(row).collect());
+}
+
+/// The latest invalidations.
+pub fn log(page: &mut Page, look: &Snapshot) {
+    page.begin("Latest");
+    let entries = look.log.iter().take(LOG_ROWS).map(|entry| {
+        let [matched, deleted, marked] = entry.keys;
+        let [find, delete] = entry.micros;
+        vec![
+            words(entry.what.clone()),
+            words(date(entry.at_ms)),
+            words(entry.kind.clone()),
+            words(entry.rules.clone()),
+            words(entry.by.clone()),
+            number(or_unknown(entry.db, |db| db.to_string())),
+            counted(matched),
+            counted(deleted),
+            counted(marked),
+            timed(find),
+            timed(delete),
+            words(entry.failure.clone()),
+        ]
+    });
+    let heads = [
+        "event or purge",
+        "at",
+        "kind",
+        "rules",
+        "by",
+        "db",
+        "matched",
+        "deleted",
+        "marked",
+        "find",
+        "delete",
+        "failure",
+    ];
+    match look.log.is_empty() {
+        true => page.paragraph("note", "Nothing is logged."),
+        false => page.table(&heads, entries.collect()),
+    }
+    page.end();
+}
+
+/// Everything else.
+pub fn sections(page: &mut Page, look: &Snapshot) {
+    for section in Section::all(look) {
+        page.begin(section.title);
+        match (section.is_known, section.fields.is_empty() && section.rows.is_empty()) {
+            (false, _) => page.paragraph("note", "The server does not say."),
+            (true, true) => page.paragraph("note", "none"),
+            (true, false) => {}
+        }
+        let fields = |fields: &[Field]| -> Vec<Vec<Cell>> {
+            fields
+                .iter()
+                .map(|(name, value)| vec![words(name.clone()), words(value.clone())])
+                .collect()
+        };
+        // The index goes with the key figures; of the others one may want to see nothing.
+        let folded = section.title == "Totals";
+        if !section.fields.is_empty() {
+            if folded {
+                page.raw("<details><summary>all counters</summary>\n");
+            }
+            page.table(&["what", "figure"], fields(&section.fields));
+        }
+        if !section.rows.is_empty() {
+            rows_of(page, &section);
+        }
+        if folded && !section.fields.is_empty() {
+            page.raw("</details>\n");
+        }
+        page.end();
+    }
+}
+
+/// Rows with fields that may differ: a column for each field that one of them has.
+fn rows_of(page: &mut Page, section: &Section) {
+    let mut heads: Vec<&str> = vec![];
+    for (name, _) in section.rows.iter().flat_map(|(_, fields)| fields) {
+        // Sources repeat their name.
+        if name != "name" && !heads.contains(&name.as_str()) {
+            heads.push(name);
+        }
+    }
+    let row = |(name, fields): &(String, Vec<Field>)| {
+        let of = |head: &&str| fields.iter().find(|(field, _)| field == head);
+        let values = heads.iter().map(|head| number(of(head).map_or("", |(_, value)| value)));
+        std::iter::once(words(name.clone())).chain(values).collect()
+    };
+    let rows = section.rows.iter().map(row).collect();
+    let heads: Vec<&str> = std::iter::once("").chain(heads.iter().copied()).collect();
+    page.table(&heads, rows);
+}
+
+/// Commands that were not answered.
+pub fn unanswered(page: &mut Page, look: &Snapshot) {
+    if look.unanswered.is_empty() {
+        return;
+    }
+    page.begin("Not answered");
+    for of in &look.unanswered {
+        page.raw(&format!("<p><code>{}</code>: {}</p>\n", text(of.command), text(&of.why)));
+    }
+    page.end();
+}
