@@ -154,8 +154,8 @@ fn a_burst_of_equal_events_is_one_deletion() {
     world.timer(batches::run_due);
     assert_eq!((world.keys().len(), world.fake.unlinked.len()), (0, 1));
     let stats = world.shared.with(|state| {
-        let row = &state.stats.rules["r"];
-        (state.stats.events, state.stats.batches, row.runs, row.keys.deleted, row.empty_runs)
+        let row = &state.stats.rules["r"].row;
+        (state.stats.events, state.stats.batches, row.runs, row.keys.deleted, row.wasted)
     });
     assert_eq!(stats, (10_000, 1, 1, 2, 0));
 }

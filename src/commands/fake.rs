@@ -13,6 +13,7 @@ use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
 use crate::domain::tokens::Token;
 use crate::domain::waiting::{Waiter, Wake};
+use crate::domain::windows::ServerFigures;
 use crate::server::{Server, Shared};
 
 #[derive(Default)]
@@ -64,6 +65,7 @@ pub struct Fake {
     pub streams: BTreeMap<Vec<u8>, Vec<Entry>>,
     /// What was published.
     pub published: Vec<String>,
+    pub figures: ServerFigures,
 }
 
 const WARM: WarmSettings =
@@ -371,6 +373,10 @@ impl Keyspace for Port<'_> {
 
     fn is_obeying(&self) -> bool {
         self.fake.is_obeying
+    }
+
+    fn figures(&mut self) -> ServerFigures {
+        self.fake.figures
     }
 
     fn monotonic_micros(&self) -> u64 {

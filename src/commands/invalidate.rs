@@ -111,7 +111,11 @@ pub fn invalidate(
     outcome.delete_micros = server.redis().monotonic_micros().saturating_sub(resolved);
 
     let now_ms = server.redis().now_ms();
-    server.state(|state| state.stats.record(&plan, &outcome, now_ms));
+    let took = outcome.resolve_micros + outcome.delete_micros;
+    server.state(|state| {
+        state.record(&plan, &outcome, now_ms);
+        state.stats.busy_micros += if outcome.dry_run { 0 } else { took };
+    });
     if !options.dry_run {
         publish(server, |most| notice::of_outcome(&plan, &outcome, most));
     }

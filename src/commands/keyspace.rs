@@ -7,6 +7,7 @@ use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
 use crate::domain::waiting::Waiter;
+use crate::domain::windows::ServerFigures;
 
 /// A server, seen from inside one command of one client.
 pub trait Keyspace {
@@ -159,6 +160,9 @@ pub trait Keyspace {
     /// Whether the command comes from the primary or the append-only file: what it says has
     /// been decided, and is obeyed.
     fn is_obeying(&self) -> bool;
+
+    /// What the server itself has counted.
+    fn figures(&mut self) -> ServerFigures;
 
     /// Microseconds of a clock that only goes forward.
     fn monotonic_micros(&self) -> u64;

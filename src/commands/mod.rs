@@ -21,6 +21,7 @@ pub mod health;
 mod index_memory_tests;
 pub mod invalidate;
 pub mod jobs;
+mod json;
 pub mod keyspace;
 mod load;
 pub mod map;
@@ -40,6 +41,7 @@ pub mod tags;
 #[cfg(test)]
 mod tests;
 pub mod warm;
+pub mod windows;
 
 use args::Args;
 use reply::Reply;

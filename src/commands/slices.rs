@@ -73,6 +73,7 @@ pub(super) fn start(
         None => Outcome::default(),
     };
     let micros = server.redis().monotonic_micros().saturating_sub(begin);
+    server.state(|state| state.stats.busy_micros += micros);
     let rules = request.rules.iter().filter(|rule| rule.name.is_some()).count();
     let mut reply = Reply::map([
         ("rules", Reply::count(rules)),
@@ -226,7 +227,9 @@ pub fn run(server: &mut Server, micros: u64) -> More {
             break false;
         }
     };
-    work.outcome.delete_micros += server.redis().monotonic_micros().saturating_sub(begin);
+    let took = server.redis().monotonic_micros().saturating_sub(begin);
+    work.outcome.delete_micros += took;
+    server.state(|state| state.stats.busy_micros += took);
     if done {
         let id = work.id;
         server.state(|state| state.put_work_back(work));

@@ -202,7 +202,7 @@ impl Batches {
             ..PlanRule::nameless()
         };
         let place = (db, rule.name.clone().unwrap_or_default());
-        let event = Happened { event, payload, follows: None };
+        let event = Happened { event, payload, entity: None, follows: None };
         let one = Collected { rule, batch: Batch::default(), event, targets };
         self.put(db, one, size, since_ms, due_ms);
         if let Some(queue) = self.queues.get_mut(&place) {

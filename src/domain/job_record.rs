@@ -128,7 +128,7 @@ impl Reader<'_> {
         let is_event = self.word()? == b"EVENT";
         let event = self.text()?.to_owned();
         let (text, payload) = (self.owned()?, self.owned()?);
-        let event = Happened { event, payload, follows: None };
+        let event = Happened { event, payload, entity: None, follows: None };
         let origin = if is_event { Origin::Events(vec![event]) } else { Origin::Purge };
         let rules = self.many(|words| {
             let (named, name) = (words.flag()?, words.text()?.to_owned());

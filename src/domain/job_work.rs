@@ -22,6 +22,7 @@ impl State {
             strategy: Strategy::NameLookup,
             candidates: 0,
             matches: 0,
+            is_refused: false,
         });
         // Of the targets a batch needs to know the rule alone: one for each.
         let plan = Plan {
@@ -111,11 +112,11 @@ impl State {
         let Some(work) = &mut job.work else { return };
         let outcome = &mut work.outcome;
         outcome.total.deleted = job.deleted_here;
-        for count in outcome.per_rule.iter_mut().filter(|_| left == 0) {
+        for count in outcome.per_target.iter_mut().filter(|_| left == 0) {
             count.absent = count.matched.saturating_sub(count.deleted);
         }
         outcome.total.absent = outcome.total.matched.saturating_sub(outcome.total.deleted + left);
-        self.stats.record(&work.plan, outcome, now_ms);
+        self.stats.record(&self.rules, &work.plan, outcome, now_ms);
     }
 
     /// Takes the work of the oldest job out.

@@ -50,7 +50,8 @@ impl Work {
     /// So many keys of a rule are to be deleted.
     pub(super) fn will_take(&mut self, count: u64, rule: u32) {
         self.outcome.total.matched += count;
-        if let Some(of_rule) = self.outcome.per_rule.get_mut(rule as usize) {
+        // One target stands for each rule.
+        if let Some(of_rule) = self.outcome.per_target.get_mut(rule as usize) {
             of_rule.matched += count;
         }
     }

@@ -83,11 +83,13 @@ pub mod tag_store;
 pub mod template;
 pub mod text_regex;
 pub mod tokens;
+pub mod top;
 pub mod travel;
 mod varint;
 pub mod waiting;
 pub mod warm_terms;
 pub mod warming;
+pub mod windows;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +118,7 @@ use stats::Stats;
 use tokens::Tokens;
 use travel::Travel;
 use warming::Warming;
+use windows::Windows;
 
 /// What the module knows, and the invariants that join its parts.
 ///
@@ -146,6 +149,8 @@ pub struct State {
     pub mapping_files: FileDigests,
     /// What happened so far.
     pub stats: Stats,
+    /// And how fast.
+    pub windows: Windows,
     /// The bound of what may be known and deleted.
     fence: Fence,
     /// How much of the keyspace is known.

@@ -1,12 +1,14 @@
 //! What really happened to a plan. Reply, statistics and log are made from it and agree.
 
+use smallvec::SmallVec;
+
 use super::plan::Plan;
 
 /// See the module. Times are in microseconds of a monotonic clock.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Per position in [`Plan::rules`].
-    pub per_rule: Vec<Count>,
+    /// Per position in [`Plan::targets`]: keys count for the target that took them.
+    pub per_target: Vec<Count>,
     /// Over all.
     pub total: Count,
     /// Keys named outside the fence.
@@ -59,7 +61,7 @@ impl Outcome {
     /// An outcome in which nothing has happened yet.
     pub fn of(plan: &Plan) -> Self {
         let mut outcome = Self {
-            per_rule: vec![Count::default(); plan.rules.len()],
+            per_target: vec![Count::default(); plan.targets.len()],
             refused: plan.refused,
             left_by_limit: plan.matched - plan.names.len() as u64,
             ..Self::default()
@@ -70,13 +72,25 @@ impl Outcome {
         outcome
     }
 
-    /// Counts something about the name at `at`, for its rule and in total.
+    /// Counts something about the name at `at`, for its target and in total.
     pub fn count(&mut self, plan: &Plan, at: usize, change: impl Fn(&mut Count)) {
-        let target = plan.taken_by.get(at).and_then(|target| plan.targets.get(*target as usize));
-        if let Some(count) = target.and_then(|target| self.per_rule.get_mut(target.rule)) {
+        let target = plan.taken_by.get(at);
+        if let Some(count) = target.and_then(|target| self.per_target.get_mut(*target as usize)) {
             change(count);
         }
         change(&mut self.total);
+    }
+
+    /// Per position in [`Plan::rules`].
+    pub fn per_rule(&self, plan: &Plan) -> SmallVec<[Count; 4]> {
+        let mut counts: SmallVec<[Count; 4]> =
+            plan.rules.iter().map(|_| Count::default()).collect();
+        for (target, count) in plan.targets.iter().zip(&self.per_target) {
+            if let Some(sum) = counts.get_mut(target.rule) {
+                sum.add(*count);
+            }
+        }
+        counts
     }
 
     /// The name at `at` was not there.

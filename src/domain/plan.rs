@@ -30,6 +30,8 @@ pub struct PlanTarget {
     pub candidates: u64,
     /// Keys that matched, those of earlier targets too.
     pub matches: u64,
+    /// Whether it is a key outside the fence.
+    pub is_refused: bool,
 }
 
 /// Owned: it outlives the look at the state.
@@ -156,49 +158,55 @@ pub fn build_up_to(
     let mut doomed_ids = vec![];
     let refused = count_refused(state, &request);
     let budget = Budget::new(if request.any_steps { StepsMax(0) } else { state.steps_max });
-    let (targets, steps) = pick(state, db, &request, scan, budget, |keys, target, rule, pick| {
-        let rule_soft_ms = request.rules.get(rule).and_then(|rule| rule.soft_ms);
-        let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
-        let warm = wants_warm.then_some(rule as u32);
-        match pick {
-            Pick::Ahead(next) => keys.touch(next),
-            Pick::Taken(id) => {
-                matched += 1;
-                if matched > limit {
-                    return;
+    let (mut targets, steps) =
+        pick(state, db, &request, scan, budget, |keys, target, rule, pick| {
+            let rule_soft_ms = request.rules.get(rule).and_then(|rule| rule.soft_ms);
+            let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
+            let warm = wants_warm.then_some(rule as u32);
+            match pick {
+                Pick::Ahead(next) => keys.touch(next),
+                Pick::Taken(id) => {
+                    matched += 1;
+                    if matched > limit {
+                        return;
+                    }
+                    if mixed {
+                        positions.insert(id, names.len());
+                    }
+                    names.push(keys.name(id));
+                    ids.push(id);
+                    taken_by.push(target);
+                    warm_for.push(warm);
+                    if soft {
+                        soft_ms.push(rule_soft_ms);
+                    }
                 }
-                if mixed {
-                    positions.insert(id, names.len());
+                Pick::Again(id) if mixed => {
+                    let at = positions.get(&id).copied().unwrap_or(usize::MAX);
+                    // An earlier rule took the key and does not warm; this one does.
+                    if let Some(slot) = warm_for.get_mut(at) {
+                        *slot = slot.or(warm);
+                    }
+                    // Of what rules ask for, the most strict is done.
+                    if let Some(slot) = soft_ms.get_mut(at) {
+                        *slot = slot.and_then(|ms| rule_soft_ms.map(|other| other.min(ms)));
+                    }
                 }
-                names.push(keys.name(id));
-                ids.push(id);
-                taken_by.push(target);
-                warm_for.push(warm);
-                if soft {
-                    soft_ms.push(rule_soft_ms);
+                Pick::Again(_) => {}
+                Pick::Doomed(id) => {
+                    doomed_count += 1;
+                    if doomed_count <= most {
+                        doomed.push(keys.name(id));
+                        doomed_ids.push(id);
+                    }
                 }
             }
-            Pick::Again(id) if mixed => {
-                let at = positions.get(&id).copied().unwrap_or(usize::MAX);
-                // An earlier rule took the key and does not warm; this one does.
-                if let Some(slot) = warm_for.get_mut(at) {
-                    *slot = slot.or(warm);
-                }
-                // Of what rules ask for, the most strict is done.
-                if let Some(slot) = soft_ms.get_mut(at) {
-                    *slot = slot.and_then(|ms| rule_soft_ms.map(|other| other.min(ms)));
-                }
-            }
-            Pick::Again(_) => {}
-            Pick::Doomed(id) => {
-                doomed_count += 1;
-                if doomed_count <= most {
-                    doomed.push(keys.name(id));
-                    doomed_ids.push(id);
-                }
-            }
+        })?;
+    if refused > 0 {
+        for (target, (_, of)) in targets.iter_mut().zip(&request.targets) {
+            target.is_refused = is_outside(state, of);
         }
-    })?;
+    }
     let mut plan = Plan {
         origin: request.origin,
         db,
@@ -258,9 +266,12 @@ fn is_mixed(rules: &[PlanRule]) -> bool {
 }
 
 fn count_refused(state: &State, request: &Request) -> u64 {
-    let outside =
-        |target: &Resolved| matches!(target, Resolved::Key(name) if !state.fence().allows(name));
-    request.targets.iter().filter(|(_, target)| outside(target)).count() as u64
+    request.targets.iter().filter(|(_, target)| is_outside(state, target)).count() as u64
+}
+
+/// Whether a target is a key outside the fence.
+fn is_outside(state: &State, target: &Resolved) -> bool {
+    matches!(target, Resolved::Key(name) if !state.fence().allows(name))
 }
 
 /// Finds the keys of each target; `visit` is told of them with the positions of the target and
@@ -328,6 +339,7 @@ fn pick(
             strategy: found.strategy,
             candidates: found.candidates,
             matches,
+            is_refused: false,
         });
     }
     let steps = scan.map_or(budget, |scan| scan.budget).steps();

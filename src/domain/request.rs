@@ -7,11 +7,15 @@ use super::State;
 use super::batch::Batch;
 use super::error::{Error, Result};
 use super::payload::{Payload, kind_of};
-use super::rule::{Priority, RULE_MAX_TARGETS, Resolved, Rule, Target};
+use super::rule::{NAME_MAX_BYTES, Priority, RULE_MAX_TARGETS, Resolved, Rule, Target};
 use super::warm_terms::WarmTerms;
 
 /// The field of a payload that brings its own list of keys and globs (a name from the field).
 pub const AFFECTED_CACHES: &str = "affectedCaches";
+
+/// The field of a payload that says what the event is about, such as `user`: statistics are kept
+/// by it.
+pub const ENTITY_TYPE: &str = "entityType";
 
 /// Most events that one request may bring along: `INVAL.BATCH`, or a payload that is mapped.
 pub const EVENTS_MAX: usize = 10_000;
@@ -57,6 +61,8 @@ pub struct Happened {
     pub event: String,
     /// Its payload as JSON, for warm workers; empty when none of its rules warms.
     pub payload: Vec<u8>,
+    /// The type of what it is about, where its payload says so.
+    pub entity: Option<Box<str>>,
     /// The position of the rule that it follows from; `None`: somebody told it.
     pub follows: Option<usize>,
 }
@@ -64,7 +70,7 @@ pub struct Happened {
 impl Happened {
     /// An event that somebody told.
     pub fn told(event: &str) -> Self {
-        Self { event: event.to_owned(), payload: vec![], follows: None }
+        Self { event: event.to_owned(), payload: vec![], entity: None, follows: None }
     }
 }
 
@@ -239,6 +245,7 @@ impl Request {
             let this = Happened {
                 event: event.name.clone().into_owned(),
                 payload: if warms { event.to_text() } else { vec![] },
+                entity: entity_type(&event.payload),
                 follows: next.follows,
             };
             for rule in rules {
@@ -346,6 +353,11 @@ impl Request {
         soft.targets.retain(of(true));
         Some(soft)
     }
+}
+
+fn entity_type(payload: &Payload) -> Option<Box<str>> {
+    let field = payload.field(ENTITY_TYPE)?.as_str()?;
+    (!field.is_empty() && field.len() <= NAME_MAX_BYTES).then(|| field.into())
 }
 
 fn affected_caches(payload: &Payload) -> Result<Vec<Resolved>> {

@@ -32,6 +32,8 @@ pub struct RuleTable {
     batched: usize,
     /// Whether nothing changed since [`RuleTable::take_changed`].
     is_settled: bool,
+    /// Counts the changes.
+    round: u64,
 }
 
 impl RuleTable {
@@ -89,6 +91,7 @@ impl RuleTable {
     pub fn set(&mut self, rule: Rule) {
         self.remove(&rule.name.clone());
         self.is_settled = false;
+        self.round += 1;
         match rule.event.as_exact() {
             Some(event) => {
                 self.by_event.entry(event.to_owned()).or_default().push(rule.name.clone())
@@ -104,6 +107,7 @@ impl RuleTable {
     pub fn remove(&mut self, name: &str) -> Option<Rule> {
         let rule = self.rules.remove(name)?;
         self.is_settled = false;
+        self.round += 1;
         self.compiled_bytes -= rule.compiled_bytes();
         self.batched -= usize::from(rule.batch.is_some());
         if let Some(event) = rule.event.as_exact() {
@@ -134,6 +138,11 @@ impl RuleTable {
     /// Whether rules changed since this was last asked.
     pub fn take_changed(&mut self) -> bool {
         !std::mem::replace(&mut self.is_settled, true)
+    }
+
+    /// How often rules were set or taken out.
+    pub fn round(&self) -> u64 {
+        self.round
     }
 
     /// Whether a rule says what older modules do not read.

@@ -1,87 +1,48 @@
-//! What happened so far: totals, and per rule and event, with the distribution of times.
+//! What happened so far: totals, and per event, rule, target and entity type, with the
+//! distribution of times.
+//!
+//! Of rules, events and entity types each run counts. A target runs when its rule does and takes
+//! as long, so that of targets the keys alone are counted (see [`targets`]).
 
-use std::collections::BTreeMap;
+mod row;
+pub mod targets;
 
-use hdrhistogram::Histogram;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 
+pub use row::{Row, Times};
+use targets::{Purged, TargetRow};
+
+use super::State;
 use super::class_table::Counts;
 use super::outcome::{Count, Outcome};
-use super::plan::Plan;
-use super::request::{Origin, PlanRule};
+use super::plan::{Plan, PlanTarget};
+use super::request::{Happened, Origin, PlanRule};
+use super::rule_table::RuleTable;
+use super::top::Top;
+use super::windows::Totals;
 
-/// Event names counted each on their own. Clients choose the names; the rest share one row.
-const EVENTS_MAX: usize = 1000;
+/// Names counted each on their own, of events, of entity types, and of the targets that purges and
+/// payloads name. Clients choose them; the rest share one row.
+const NAMES_MAX: usize = 1000;
 
-/// The row that counts events beyond [`EVENTS_MAX`] names.
-pub const OTHER_EVENTS: &str = "(other)";
+/// The row that counts names beyond [`NAMES_MAX`].
+pub const OTHER: &str = "(other)";
 
-/// Longest time a histogram tells apart, in microseconds; longer ones count as this.
-const MICROS_MAX: u64 = 60_000_000;
+/// Rows by name.
+pub type Rows = HashMap<Box<str>, Row>;
 
-/// Decimal digits a histogram keeps: two cost some 10 KB each.
-const DIGITS: u8 = 2;
-
-/// Times in microseconds; takes no memory before the first.
+/// What a rule came to.
 #[derive(Clone, Debug, Default)]
-pub struct Times(Option<Histogram<u32>>);
-
-impl Times {
-    /// Counts one time; below a microsecond counts as one.
-    pub fn record(&mut self, micros: u64) {
-        if self.0.is_none() {
-            // The bounds are constants that the library takes.
-            self.0 = Histogram::new_with_bounds(1, MICROS_MAX, DIGITS).ok();
-        }
-        if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(micros.clamp(1, MICROS_MAX));
-        }
-    }
-
-    /// The time that `percent` of all did not exceed; 0 before the first.
-    pub fn percentile(&self, percent: f64) -> u64 {
-        self.0
-            .as_ref()
-            .map_or(0, |histogram| histogram.value_at_percentile(percent).min(histogram.max()))
-    }
-
-    /// The longest time.
-    pub fn max(&self) -> u64 {
-        self.0.as_ref().map_or(0, Histogram::max)
-    }
-
-    /// The mean time.
-    pub fn mean(&self) -> f64 {
-        self.0.as_ref().map_or(0.0, Histogram::mean)
-    }
-}
-
-/// A row of statistics: a rule, an event, or all.
-#[derive(Clone, Debug, Default)]
-pub struct Row {
-    /// How often it ran.
-    pub runs: u64,
-    /// Runs that matched no key.
-    pub empty_runs: u64,
-    /// What became of the keys.
-    pub keys: Count,
-    /// When it last ran, in milliseconds since 1970; 0 for never.
-    pub last_ms: u64,
-    /// Time to find the keys. A rule's row counts the whole event's.
-    pub resolve: Times,
-    /// Time to check, delete and queue them. A rule's row counts the whole event's.
-    pub delete: Times,
-}
-
-impl Row {
-    /// `waits`: the run is not over, for something is collected.
-    fn record(&mut self, count: Count, outcome: &Outcome, now_ms: u64, waits: bool) {
-        self.runs += 1;
-        self.empty_runs += u64::from(count.matched == 0 && !waits);
-        self.keys.add(count);
-        self.last_ms = now_ms;
-        self.resolve.record(outcome.resolve_micros);
-        self.delete.record(outcome.delete_micros);
-    }
+pub struct RuleRow {
+    /// Its runs.
+    pub row: Row,
+    /// Its targets, in order; none before its first run.
+    targets: Vec<TargetRow>,
+    /// What tells these targets from others.
+    written: u64,
+    /// As of which change of the rules that is.
+    round: u64,
 }
 
 /// Counters since the start or the last reset. Dry runs count in `dry_runs` alone.
@@ -89,6 +50,12 @@ impl Row {
 pub struct Stats {
     /// Events, purges and what was collected together.
     pub all: Row,
+    /// The time of each of them from its start to its end.
+    pub times: Times,
+    /// The same summed up, in microseconds.
+    pub run_micros: u64,
+    /// Microseconds that the server was held up by them.
+    pub busy_micros: u64,
     /// Events that somebody told, and that were carried out.
     pub events: u64,
     /// Events that followed from others.
@@ -107,84 +74,155 @@ pub struct Stats {
     pub cache: Counts,
     /// Fetches that waited, whatever they were told then.
     pub fetch_waits: u64,
-    /// Keys named outside the fence.
-    pub keys_refused: u64,
     /// Warm entries that could not be written.
     pub warm_refused: u64,
     /// Index entries whose key was gone without a word. Not 0: a change went unseen.
     pub dead_names: u64,
     /// By rule name. Rows of rules that are gone go, too (see `State::settle_rules`).
-    pub rules: BTreeMap<String, Row>,
+    pub rules: HashMap<Box<str>, RuleRow>,
     /// By event name.
-    pub per_event: BTreeMap<String, Row>,
+    pub per_event: Rows,
+    /// By the type of what an event is about (see [`super::request::ENTITY_TYPE`]).
+    pub entities: Rows,
+    /// What purges, and lists that events bring along, named.
+    pub purged: Purged,
+    /// What was invalidated most often.
+    pub top: Top,
+}
+
+/// What became of the keys of an event, and whether something of it is collected.
+type Part = (Count, bool);
+
+impl State {
+    /// Writes down what happened to a plan.
+    pub fn record(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
+        self.stats.record(&self.rules, plan, outcome, now_ms);
+    }
+
+    /// What counts in windows, so far; beside what the server counts itself.
+    pub fn totals(&self) -> Totals {
+        let Stats { all, .. } = &self.stats;
+        Totals {
+            invalidations: all.runs,
+            events: self.stats.events,
+            purges: self.stats.purges,
+            wasted: all.wasted,
+            failures: all.failures,
+            keys_deleted: all.keys.deleted,
+            keys_marked: all.keys.marked,
+            keys_warmed: all.keys.warmed,
+            run_micros: self.stats.run_micros,
+            busy_micros: self.stats.busy_micros,
+            ..Totals::default()
+        }
+    }
 }
 
 impl Stats {
-    /// Writes down what happened to a plan.
-    pub fn record(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
+    pub(super) fn record(
+        &mut self,
+        rules: &RuleTable,
+        plan: &Plan,
+        outcome: &Outcome,
+        now_ms: u64,
+    ) {
         self.dead_names += outcome.dead_names;
         if outcome.dry_run {
             self.dry_runs += 1;
             return;
         }
-        self.keys_refused += outcome.refused;
+        let micros = outcome.resolve_micros + outcome.delete_micros;
+        self.times.record(micros);
+        self.run_micros += micros;
+        self.all.refused += outcome.refused;
         self.warm_refused += outcome.warm_refused;
         // What is collected may match yet.
         let waits = |rule: &PlanRule| rule.collects;
         self.all.record(outcome.total, outcome, now_ms, plan.rules.iter().any(waits));
+        let counts = outcome.per_rule(plan);
         match &plan.origin {
             Origin::Purge => self.purges += 1,
             Origin::Collected(_) => {
                 self.batches += 1;
-                self.add_to_events(plan, outcome);
+                self.add_to_events(plan, &counts);
             }
             Origin::Events(events) => {
-                let counts = by_event(plan, outcome);
-                for (event, of) in events.iter().zip(counts) {
+                for (event, of) in events.iter().zip(by_event(plan, &counts)) {
                     let told = event.follows.is_none();
                     self.events += u64::from(told);
                     self.events_emitted += u64::from(!told);
                     self.events_unmatched += u64::from(of.is_none());
                     let (count, waits) = of.unwrap_or_default();
-                    self.row_of(&event.event).record(count, outcome, now_ms, waits);
+                    row_of(&mut self.per_event, &event.event).record(count, outcome, now_ms, waits);
+                    if let Some(entity) = event.entity.as_deref().filter(|_| told) {
+                        row_of(&mut self.entities, entity).record(count, outcome, now_ms, waits);
+                    }
                 }
             }
         }
-        for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
-            // What is collected counts when it is carried out.
-            if let Some(name) = rule.name.as_ref().filter(|_| !rule.collects) {
-                self.rules.entry(name.clone()).or_default().record(*count, outcome, now_ms, false);
+        let mut targets = Targets { plan, outcome, at: 0 };
+        for (at, (rule, count)) in plan.rules.iter().zip(&counts).enumerate() {
+            match &rule.name {
+                None => self.purged.record(targets.of(at), outcome, now_ms),
+                // What is collected counts when it is carried out.
+                Some(_) if rule.collects => {}
+                Some(name) => {
+                    let row = rule_row(&mut self.rules, name);
+                    row.row.record(*count, outcome, now_ms, false);
+                    row.record_targets(rules, name, &plan.origin, targets.of(at));
+                }
             }
         }
+        self.record_refused(plan, outcome);
+        self.top.record_targets(plan, outcome);
     }
 
     /// Writes down what was marked of an event whose other keys a job deletes: the job counts as
     /// the run.
     pub fn record_part(&mut self, plan: &Plan, outcome: &Outcome) {
-        self.keys_refused += outcome.refused;
+        self.all.refused += outcome.refused;
         self.warm_refused += outcome.warm_refused;
         self.all.keys.add(outcome.total);
-        self.add_to_events(plan, outcome);
-        for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
+        let counts = outcome.per_rule(plan);
+        self.add_to_events(plan, &counts);
+        for (rule, count) in plan.rules.iter().zip(&counts) {
             if let Some(name) = &rule.name {
-                self.rules.entry(name.clone()).or_default().keys.add(*count);
+                rule_row(&mut self.rules, name).row.keys.add(*count);
+            }
+        }
+    }
+
+    /// A request was given up before anything was deleted, or in the middle of it.
+    pub fn record_failure(&mut self, events: &[Happened], rules: &[PlanRule]) {
+        self.all.failures += 1;
+        for event in events {
+            row_of(&mut self.per_event, &event.event).failures += 1;
+        }
+        for name in rules.iter().filter_map(|rule| rule.name.as_deref()) {
+            rule_row(&mut self.rules, name).row.failures += 1;
+        }
+    }
+
+    /// Names outside the fence, for the rules that name them.
+    fn record_refused(&mut self, plan: &Plan, outcome: &Outcome) {
+        if outcome.refused == 0 {
+            return;
+        }
+        for target in plan.targets.iter().filter(|target| target.is_refused) {
+            let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
+            if let Some(name) = rule {
+                rule_row(&mut self.rules, name).row.refused += 1;
             }
         }
     }
 
     /// Adds what became of the keys to the rows of the events, which have counted their runs.
-    fn add_to_events(&mut self, plan: &Plan, outcome: &Outcome) {
-        for (event, of) in plan.origin.events().iter().zip(by_event(plan, outcome)) {
-            if let (Some(row), Some((count, _))) = (self.per_event.get_mut(&event.event), of) {
+    fn add_to_events(&mut self, plan: &Plan, counts: &[Count]) {
+        for (event, of) in plan.origin.events().iter().zip(by_event(plan, counts)) {
+            if let (Some(row), Some((count, _))) = (self.per_event.get_mut(&*event.event), of) {
                 row.keys.add(count);
             }
         }
-    }
-
-    /// The row of an event.
-    fn row_of(&mut self, event: &str) -> &mut Row {
-        let known = self.per_event.contains_key(event) || self.per_event.len() < EVENTS_MAX;
-        self.per_event.entry(if known { event } else { OTHER_EVENTS }.to_owned()).or_default()
     }
 
     /// Sets all counters to nothing.
@@ -193,107 +231,51 @@ impl Stats {
     }
 }
 
-/// What became of the keys of each event of a plan, and whether something of it is collected;
-/// `None` when no rule took it.
-fn by_event(plan: &Plan, outcome: &Outcome) -> Vec<Option<(Count, bool)>> {
-    let mut counts: Vec<Option<(Count, bool)>> = vec![None; plan.origin.events().len()];
-    for (rule, count) in plan.rules.iter().zip(&outcome.per_rule) {
-        if let Some(slot) = counts.get_mut(rule.event) {
+/// The targets of a plan, rule by rule.
+struct Targets<'a> {
+    plan: &'a Plan,
+    outcome: &'a Outcome,
+    at: usize,
+}
+
+impl<'a> Targets<'a> {
+    /// Those of a rule, with what became of their keys; rules are asked for in order.
+    fn of(&mut self, rule: usize) -> impl Iterator<Item = (&'a PlanTarget, Count)> {
+        let (targets, counts) = (&self.plan.targets, &self.outcome.per_target);
+        let rest = targets.get(self.at..).unwrap_or_default();
+        let skipped = rest.iter().take_while(|target| target.rule < rule).count();
+        let len = rest.iter().skip(skipped).take_while(|target| target.rule == rule).count();
+        let start = self.at + skipped;
+        self.at = start + len;
+        let counts = counts.get(start..self.at).unwrap_or_default();
+        targets.get(start..self.at).unwrap_or_default().iter().zip(counts.iter().copied())
+    }
+}
+
+fn rule_row<'a>(rules: &'a mut HashMap<Box<str>, RuleRow>, name: &str) -> &'a mut RuleRow {
+    rules.entry_ref(name).or_default()
+}
+
+/// The row of a name that a client chose.
+fn row_of<'a>(rows: &'a mut Rows, name: &str) -> &'a mut Row {
+    let is_full = rows.len() >= NAMES_MAX;
+    let name = if is_full && !rows.contains_key(name) { OTHER } else { name };
+    rows.entry_ref(name).or_default()
+}
+
+/// What became of the keys of each event of a plan; `None` when no rule took it.
+fn by_event(plan: &Plan, counts: &[Count]) -> SmallVec<[Option<Part>; 1]> {
+    let mut parts: SmallVec<[Option<Part>; 1]> =
+        plan.origin.events().iter().map(|_| None).collect();
+    for (rule, count) in plan.rules.iter().zip(counts) {
+        if let Some(slot) = parts.get_mut(rule.event) {
             let (sum, waits) = slot.get_or_insert_default();
             sum.add(*count);
             *waits |= rule.collects;
         }
     }
-    counts
+    parts
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::State;
-    use crate::domain::change::Change;
-    use crate::domain::name::Db;
-    use crate::domain::payload::Payload;
-    use crate::domain::plan::build;
-    use crate::domain::request::Request;
-    use crate::domain::rule_document::parse_one;
-
-    #[test]
-    fn times_are_a_distribution() {
-        let mut times = Times::default();
-        assert_eq!((times.percentile(99.0), times.max()), (0, 0));
-        for micros in 0..1000 {
-            times.record(micros);
-        }
-        times.record(u64::MAX);
-        let close = |found: u64, expected: u64| found.abs_diff(expected) <= expected / 50;
-        assert!(close(times.percentile(50.0), 500), "{}", times.percentile(50.0));
-        assert!(close(times.percentile(95.0), 950));
-        assert!(close(times.max(), MICROS_MAX));
-    }
-
-    #[test]
-    fn an_event_counts_for_itself_its_rules_and_the_total() {
-        let mut state = State::default();
-        for name in ["a", "b"] {
-            state.told(Change::Created, Db(0), name.as_bytes());
-        }
-        state
-            .rules
-            .set(parse_one(br#"{"eventType":"e","cacheKeys":["a","b"]}"#, Some("one")).unwrap());
-        state
-            .rules
-            .set(parse_one(br#"{"eventType":"e","cacheKeys":["zzz"]}"#, Some("two")).unwrap());
-        let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
-        let plan = build(&mut state, Db(0), request).unwrap();
-        let mut outcome = Outcome::of(&plan);
-        outcome.count(&plan, 0, |count| count.deleted += 1);
-        outcome.count(&plan, 1, |count| count.absent += 1);
-
-        let mut stats = Stats::default();
-        stats.record(&plan, &outcome, 77);
-        let all = Count { matched: 2, deleted: 1, absent: 1, ..Count::default() };
-        assert_eq!(stats.all.keys, all);
-        assert_eq!(stats.per_event["e"].keys, all);
-        assert_eq!((stats.rules["one"].keys, stats.rules["one"].last_ms), (all, 77));
-        assert_eq!((stats.rules["two"].runs, stats.rules["two"].empty_runs), (1, 1));
-
-        outcome.dry_run = true;
-        stats.record(&plan, &outcome, 78);
-        assert_eq!((stats.dry_runs, stats.events), (1, 1));
-        stats.reset();
-        assert_eq!((stats.events, stats.rules.len()), (0, 0));
-    }
-
-    #[test]
-    fn what_a_deleted_rule_did_is_forgotten() {
-        let mut state = State::default();
-        for name in ["stays", "goes"] {
-            state.rules.set(parse_one(br#"{"eventType":"e","tags":["t"]}"#, Some(name)).unwrap());
-        }
-        let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
-        let plan = build(&mut state, Db(0), request).unwrap();
-        state.stats.record(&plan, &Outcome::of(&plan), 1);
-        state.rules.remove("goes");
-        state.settle_rules();
-        assert_eq!(state.stats.rules.keys().collect::<Vec<_>>(), ["stays"]);
-        assert_eq!(state.stats.per_event["e"].runs, 1);
-    }
-
-    #[test]
-    fn event_names_are_bounded() {
-        let mut state = State::default();
-        let mut stats = Stats::default();
-        for at in 0..EVENTS_MAX + 5 {
-            let request =
-                Request::for_event(&state, &format!("e{at}"), &Payload::default()).unwrap();
-            let plan = build(&mut state, Db(0), request).unwrap();
-            stats.record(&plan, &Outcome::of(&plan), 1);
-        }
-        assert_eq!(stats.per_event.len(), EVENTS_MAX + 1);
-        assert_eq!(
-            (stats.per_event[OTHER_EVENTS].runs, stats.events_unmatched),
-            (5, EVENTS_MAX as u64 + 5)
-        );
-    }
-}
+mod tests;

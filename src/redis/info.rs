@@ -40,7 +40,7 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
 
 fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
     let stats = &state.stats;
-    let fields: [(&CStr, u64); 30] = [
+    let fields: [(&CStr, u64); 32] = [
         (c"events", stats.events),
         (c"events_unmatched", stats.events_unmatched),
         (c"events_emitted", stats.events_emitted),
@@ -62,7 +62,9 @@ fn stats(info: *mut raw::RedisModuleInfoCtx, state: &State) {
         (c"fetch_waits", stats.fetch_waits),
         (c"fills", stats.cache.fills),
         (c"fills_refused", stats.cache.refused),
-        (c"keys_refused", stats.keys_refused),
+        (c"keys_refused", stats.all.refused),
+        (c"wasted", stats.all.wasted),
+        (c"failures", stats.all.failures),
         (c"warm_refused", stats.warm_refused),
         (c"dead_names", stats.dead_names),
         (c"resolve_micros_p50", stats.all.resolve.percentile(50.0)),

@@ -12,6 +12,7 @@ use super::api::{Ctx, Str, bytes, call, errno, is_paused};
 use super::batches;
 use super::config;
 use super::deletes;
+use super::figures;
 use super::guard::guarded;
 use super::notifications;
 use super::slices;
@@ -24,6 +25,7 @@ use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
 use crate::domain::waiting::Waiter;
+use crate::domain::windows::ServerFigures;
 
 /// Up to so many names are kept as strings between check and deletion. For more it is cheaper
 /// to ask first whether the user may touch all keys, which takes some 50 microseconds.
@@ -307,6 +309,10 @@ impl Keyspace for LiveKeyspace {
     fn is_obeying(&self) -> bool {
         self.ctx
             .has_flag(raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    fn figures(&mut self) -> ServerFigures {
+        figures::of_server(self.ctx)
     }
 
     fn monotonic_micros(&self) -> u64 {

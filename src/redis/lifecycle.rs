@@ -10,6 +10,7 @@ use super::batches;
 use super::build;
 use super::copies;
 use super::deletes;
+use super::figures;
 use super::guard::guarded;
 use super::slices;
 use super::sources;
@@ -197,6 +198,7 @@ extern "C" fn on_cron(
         waiters::sweep(Ctx(ctx));
         warming::sweep(Ctx(ctx));
         aof::settle(Ctx(ctx));
+        figures::settle(Ctx(ctx));
         walk::start_if_needed(Ctx(ctx));
         slices::start_if_needed(Ctx(ctx));
         batches::start_if_needed(Ctx(ctx));

@@ -13,6 +13,7 @@ mod deletes;
 mod docs;
 #[cfg(feature = "faults")]
 mod faults;
+mod figures;
 mod glue;
 mod guard;
 mod info;
@@ -140,6 +141,7 @@ fn load(ctx: Ctx, words: &[&[u8]]) -> Result<(), String> {
         return Err("the server refused a subscription".to_owned());
     }
     walk::start_if_needed(ctx);
+    figures::begin(ctx);
     Ok(())
 }
 

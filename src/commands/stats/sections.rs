@@ -1,0 +1,209 @@
+//! The sections of `INVAL.STATS`, each from the state alone.
+
+use std::collections::BTreeMap;
+
+use crate::commands::class;
+use crate::commands::reply::Reply;
+use crate::domain::State;
+use crate::domain::batches::Waiting;
+use crate::domain::class::Class;
+use crate::domain::class_table::Counts;
+use crate::domain::name::Db;
+use crate::domain::stats::targets::Summed;
+use crate::domain::stats::{Row, Rows, Times};
+use crate::domain::windows::Rates;
+
+/// Digits of a share: a ten-thousandth.
+const SHARE_DIGITS: f64 = 10_000.0;
+
+pub(super) fn totals(state: &State) -> Reply {
+    let stats = &state.stats;
+    let Reply::Map(mut fields) = row(&stats.all) else { return Reply::Null };
+    let counters = [
+        ("events", stats.events),
+        ("events_unmatched", stats.events_unmatched),
+        ("events_emitted", stats.events_emitted),
+        ("events_duplicate", state.once.duplicates),
+        ("events_outdated", state.once.outdated),
+        ("batches", stats.batches),
+        ("purges", stats.purges),
+        ("dry_runs", stats.dry_runs),
+        ("errors", stats.errors),
+        ("warm_refused", stats.warm_refused),
+    ];
+    fields.extend(counters.map(|(name, value)| (name.as_bytes().to_vec(), Reply::count(value))));
+    Reply::Map(fields)
+}
+
+pub(super) fn index(state: &State, deferred: u64) -> Reply {
+    let (keys, tags, edges) = state.sizes();
+    let standing = state.standing_sizes();
+    Reply::map([
+        ("keys", Reply::count(keys)),
+        ("tags", Reply::count(tags)),
+        ("tagged", Reply::count(edges)),
+        ("rules", Reply::count(state.rules.len())),
+        ("classes", Reply::count(state.classes.len())),
+        ("mappings", Reply::count(state.mappings.len())),
+        ("standing_patterns", Reply::count(standing.patterns)),
+        ("standing_building", Reply::count(standing.building)),
+        ("standing_too_broad", Reply::count(standing.broad)),
+        ("standing_members", Reply::count(standing.members)),
+        ("complete", Reply::flag(!state.index.incomplete)),
+        ("scanned", Reply::count(state.index.scanned)),
+        ("expected", Reply::count(state.index.expected)),
+        ("dead_names", Reply::count(state.stats.dead_names)),
+        ("changes_deferred", Reply::count(deferred)),
+    ])
+}
+
+/// What became of fetches and fills, and who waits now.
+pub(super) fn cache(state: &State) -> Reply {
+    Reply::map(class::counts(&state.stats.cache))
+        .with("waits", Reply::count(state.stats.fetch_waits))
+        .with("waiters", Reply::count(state.tokens.waiting.len()))
+        .with("tokens", Reply::count(state.tokens.len()))
+        .with("keys_with_freshness", Reply::count(state.freshness_count()))
+}
+
+pub(super) fn classes(state: &State) -> Reply {
+    let row = |(class, counts): (&Class, &Counts)| {
+        (class.name.clone().into_bytes(), Reply::map(class::counts(counts)))
+    };
+    Reply::Map(state.classes.iter().map(row).collect())
+}
+
+/// What the rules of each domain came to, those of none under an empty name.
+pub(super) fn domains(state: &State) -> Reply {
+    let mut domains: BTreeMap<&str, [u64; 5]> = BTreeMap::new();
+    for rule in state.rules.iter() {
+        let sums = domains.entry(&rule.domain).or_default();
+        let row = state.stats.rules.get(rule.name.as_str());
+        let of = |of: fn(&Row) -> u64| row.map_or(0, |row| of(&row.row));
+        let parts = [
+            1,
+            u64::from(rule.enabled),
+            of(|row| row.runs),
+            of(|row| row.keys.deleted),
+            of(|row| row.keys.marked),
+        ];
+        sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+    }
+    let names = ["rules", "enabled", "runs", "keys_deleted", "keys_marked"];
+    let row = |(domain, sums): (&str, [u64; 5])| {
+        let fields = names.iter().zip(sums);
+        let fields = fields.map(|(name, sum)| (name.as_bytes().to_vec(), Reply::count(sum)));
+        (domain.as_bytes().to_vec(), Reply::Map(fields.collect()))
+    };
+    Reply::Map(domains.into_iter().map(row).collect())
+}
+
+/// What rules have collected and is to be carried out, by database and rule.
+pub(super) fn queues(state: &State) -> Reply {
+    let row = |((db, rule), waiting): (&(Db, String), Waiting)| {
+        Reply::map([
+            ("rule", Reply::bulk(rule.as_str())),
+            ("db", Reply::count(db.0)),
+            ("events", Reply::count(waiting.events)),
+            ("since_ms", Reply::count(waiting.since_ms)),
+            ("due_ms", Reply::count(waiting.due_ms)),
+        ])
+    };
+    Reply::Array(state.batches.iter().map(row).collect())
+}
+
+/// The rows that ran most often, up to `most`.
+pub(super) fn rows(rows: &Rows, most: usize) -> Reply {
+    show(rows.iter().map(|(name, of)| (name.as_bytes(), of)).collect(), most)
+}
+
+/// The rules that ran most often.
+pub(super) fn rules(state: &State, most: usize) -> Reply {
+    show(state.stats.rules.iter().map(|(name, of)| (name.as_bytes(), &of.row)).collect(), most)
+}
+
+fn show(mut rows: Vec<(&[u8], &Row)>, most: usize) -> Reply {
+    first(&mut rows, most, |(name, row)| (row.runs, name));
+    Reply::Map(rows.into_iter().map(|(name, of)| (name.to_vec(), row(of))).collect())
+}
+
+/// The targets of the wanted kinds that ran most often.
+pub(super) fn targets(state: &State, most: usize, wanted: impl Fn(&str) -> bool) -> Reply {
+    let mut all = state.stats.targets(state.rules.iter(), wanted);
+    first(&mut all, most, |of| (of.target.runs, of.text));
+    let shown = |of: &Summed| (of.text.to_vec(), row(&of.row()).with("kind", Reply::text(of.kind)));
+    Reply::Map(all.iter().map(shown).collect())
+}
+
+/// Keeps the first `most` by what counts and then by name, in order.
+fn first<T>(all: &mut Vec<T>, most: usize, key: impl for<'a> Fn(&'a T) -> (u64, &'a [u8])) {
+    let order = |a: &T, b: &T| {
+        let ((runs_a, name_a), (runs_b, name_b)) = (key(a), key(b));
+        runs_b.cmp(&runs_a).then_with(|| name_a.cmp(name_b))
+    };
+    if most < all.len() {
+        all.select_nth_unstable_by(most, order);
+        all.truncate(most);
+    }
+    all.sort_by(order);
+}
+
+pub(super) fn row(row: &Row) -> Reply {
+    Reply::map([
+        ("runs", Reply::count(row.runs)),
+        ("wasted", Reply::count(row.wasted)),
+        ("failures", Reply::count(row.failures)),
+        ("keys_matched", Reply::count(row.keys.matched)),
+        ("keys_deleted", Reply::count(row.keys.deleted)),
+        ("keys_marked", Reply::count(row.keys.marked)),
+        ("keys_absent", Reply::count(row.keys.absent)),
+        ("keys_refused", Reply::count(row.refused)),
+        ("keys_warmed", Reply::count(row.keys.warmed)),
+        ("last_ms", Reply::count(row.last_ms)),
+        ("resolve_micros", times(&row.resolve)),
+        ("delete_micros", times(&row.delete)),
+    ])
+}
+
+/// What happened in each window.
+pub(super) fn windows(rates: &[Rates]) -> Reply {
+    let share = |share: Option<f64>| match share {
+        Some(share) => Reply::Double((share * SHARE_DIGITS).round() / SHARE_DIGITS),
+        None => Reply::Null,
+    };
+    let window = |rates: &Rates| {
+        let Rates { totals, .. } = rates;
+        let mean = rates.mean_micros().map(|mean| Reply::Double((mean * 10.0).round() / 10.0));
+        let window = Reply::map([
+            ("seconds", Reply::count(rates.ms / 1000)),
+            ("hits", Reply::count(totals.hits)),
+            ("misses", Reply::count(totals.misses)),
+            ("hit_rate", share(rates.hit_rate())),
+            ("invalidations", Reply::count(totals.invalidations)),
+            ("events", Reply::count(totals.events)),
+            ("purges", Reply::count(totals.purges)),
+            ("wasted", Reply::count(totals.wasted)),
+            ("failures", Reply::count(totals.failures)),
+            ("keys_deleted", Reply::count(totals.keys_deleted)),
+            ("keys_marked", Reply::count(totals.keys_marked)),
+            ("keys_warmed", Reply::count(totals.keys_warmed)),
+            ("evicted", Reply::count(totals.evicted)),
+            ("mean_micros", mean.unwrap_or(Reply::Null)),
+            ("p99_micros", rates.p99_micros().map_or(Reply::Null, Reply::count)),
+            ("overhead", share(Some(rates.overhead()))),
+            ("efficiency", share(rates.efficiency())),
+        ]);
+        (rates.window.as_bytes().to_vec(), window)
+    };
+    Reply::Map(rates.iter().map(window).collect())
+}
+
+fn times(times: &Times) -> Reply {
+    Reply::map([
+        ("mean", Reply::Double((times.mean() * 10.0).round() / 10.0)),
+        ("p50", Reply::count(times.percentile(50.0))),
+        ("p95", Reply::count(times.percentile(95.0))),
+        ("p99", Reply::count(times.percentile(99.0))),
+        ("max", Reply::count(times.max())),
+    ])
+}

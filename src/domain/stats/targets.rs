@@ -1,0 +1,201 @@
+//! Targets: the keys, patterns and tags that rules and purges name.
+//!
+//! Those of rules are counted as the rules write them, placeholders and all, so that their number
+//! is the operator's and not the clients'; those of purges as they are given.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use hashbrown::HashMap;
+
+use super::row::Row;
+use super::{NAMES_MAX, OTHER, RuleRow};
+use crate::domain::outcome::{Count, Outcome};
+use crate::domain::plan::PlanTarget;
+use crate::domain::request::Origin;
+use crate::domain::rule::Rule;
+use crate::domain::rule_table::RuleTable;
+use crate::domain::stats::Stats;
+
+/// Upper bounds of the numbers of keys that runs are sorted by; those beyond are the rest.
+pub const CLEARED_BOUNDS: [u64; 8] = [0, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+
+/// What a target came to.
+#[derive(Clone, Debug, Default)]
+pub struct TargetRow {
+    /// How often it ran.
+    pub runs: u64,
+    /// Runs that matched no key.
+    pub wasted: u64,
+    /// What became of the keys, of those that no target before it took.
+    pub keys: Count,
+    /// How often it was a key outside the fence.
+    pub refused: u64,
+    /// Runs by the number of keys that were deleted or marked; see [`CLEARED_BOUNDS`].
+    pub cleared: [u32; CLEARED_BOUNDS.len() + 1],
+}
+
+impl TargetRow {
+    fn record(&mut self, target: &PlanTarget, count: Count) {
+        self.runs += 1;
+        self.wasted += u64::from(target.matches == 0);
+        self.refused += u64::from(target.is_refused);
+        self.keys.add(count);
+        let cleared = count.deleted + count.marked;
+        let at = CLEARED_BOUNDS.iter().take_while(|bound| cleared > **bound).count();
+        if let Some(slot) = self.cleared.get_mut(at) {
+            *slot = slot.saturating_add(1);
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.wasted += other.wasted;
+        self.keys.add(other.keys);
+        self.refused += other.refused;
+        for (sum, part) in self.cleared.iter_mut().zip(other.cleared) {
+            *sum = sum.saturating_add(part);
+        }
+    }
+}
+
+impl RuleRow {
+    /// Counts a run of the rule's targets.
+    pub(super) fn record_targets<'a>(
+        &mut self,
+        rules: &RuleTable,
+        rule: &str,
+        origin: &Origin,
+        targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
+    ) {
+        let Some(rule) = rules.get(rule) else { return };
+        if self.round != rules.round() || self.targets.is_empty() {
+            self.round = rules.round();
+            self.check_targets(rule);
+        }
+        for (at, (target, count)) in targets.enumerate() {
+            let place = match origin {
+                Origin::Events(_) => Some(at),
+                Origin::Collected(_) | Origin::Purge => place_of(rule, target.kind),
+            };
+            // Of a job the targets are not known any more.
+            if let Some(row) = place.and_then(|at| self.targets.get_mut(at))
+                && !target.kind.is_empty()
+            {
+                row.record(target, count);
+            }
+        }
+    }
+
+    /// What was counted of other targets than the rule's is forgotten.
+    fn check_targets(&mut self, rule: &Rule) {
+        let mut hasher = DefaultHasher::new();
+        for target in &rule.targets {
+            (target.kind.as_str(), target.template.source()).hash(&mut hasher);
+        }
+        let written = hasher.finish();
+        if self.written != written {
+            self.targets.clear();
+        }
+        self.written = written;
+        self.targets.resize(rule.targets.len(), TargetRow::default());
+    }
+}
+
+/// The only target of a kind: what was collected of several events is in no order.
+fn place_of(rule: &Rule, kind: &str) -> Option<usize> {
+    let is_of_kind = |at: &usize| rule.targets.get(*at).is_some_and(|t| t.kind.as_str() == kind);
+    let mut places = (0..rule.targets.len()).filter(is_of_kind);
+    places.next().filter(|_| places.next().is_none())
+}
+
+/// What purges named, and the lists that events bring along.
+#[derive(Clone, Debug, Default)]
+pub struct Purged(HashMap<(&'static str, Box<[u8]>), (TargetRow, Row)>);
+
+impl Purged {
+    pub(super) fn record<'a>(
+        &mut self,
+        targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
+        outcome: &Outcome,
+        now_ms: u64,
+    ) {
+        for (target, count) in targets {
+            // A key has no family.
+            if target.kind == "key" || target.kind.is_empty() {
+                continue;
+            }
+            let mut place = (target.kind, target.text.clone().into_boxed_slice());
+            if self.0.len() >= NAMES_MAX && !self.0.contains_key(&place) {
+                place.1 = OTHER.as_bytes().into();
+            }
+            let (of_target, row) = self.0.entry(place).or_default();
+            of_target.record(target, count);
+            row.record(count, outcome, now_ms, false);
+        }
+    }
+}
+
+/// A target with its figures, those of several rules that write the same together.
+#[derive(Clone, Debug)]
+pub struct Summed<'a> {
+    /// `key`, `prefix`, `glob`, `regex` or `tag`.
+    pub kind: &'static str,
+    /// As it is written.
+    pub text: &'a [u8],
+    /// The keys.
+    pub target: TargetRow,
+    /// The events of the rules that write it; none for a purge.
+    pub events: Vec<&'a str>,
+    rows: Vec<&'a Row>,
+}
+
+impl Summed<'_> {
+    /// The figures as a row; times are those of the rules' whole events.
+    pub fn row(&self) -> Row {
+        let mut row = Row::default();
+        self.rows.iter().for_each(|part| row.add(part));
+        let TargetRow { runs, wasted, keys, refused, .. } = self.target;
+        Row { runs, wasted, keys, refused, ..row }
+    }
+}
+
+impl Stats {
+    /// The targets of the kinds that are wanted, in no order.
+    pub fn targets<'a>(
+        &'a self,
+        rules: impl Iterator<Item = &'a Rule>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<Summed<'a>> {
+        let mut sums: HashMap<(&'static str, &[u8]), Summed> = HashMap::new();
+        for rule in rules {
+            let Some(of) = self.rules.get(rule.name.as_str()) else { continue };
+            for (target, row) in rule.targets.iter().zip(&of.targets) {
+                let (kind, text) = (target.kind.as_str(), target.template.source().as_bytes());
+                if wanted(kind) && row.runs > 0 {
+                    let sum = sums.entry((kind, text)).or_insert_with(|| Summed::new(kind, text));
+                    sum.target.add(row);
+                    // Twice in one rule is once in its times.
+                    if !sum.rows.iter().any(|known| std::ptr::eq(*known, &raw const of.row)) {
+                        sum.rows.push(&of.row);
+                        sum.events.push(rule.event.as_str());
+                    }
+                }
+            }
+        }
+        for ((kind, text), (of_target, row)) in &self.purged.0 {
+            if wanted(kind) {
+                let sum = sums.entry((kind, text)).or_insert_with(|| Summed::new(kind, text));
+                sum.target.add(of_target);
+                sum.rows.push(row);
+            }
+        }
+        sums.into_values().collect()
+    }
+}
+
+impl<'a> Summed<'a> {
+    fn new(kind: &'static str, text: &'a [u8]) -> Self {
+        let (events, rows) = (vec![], vec![]);
+        Self { kind, text, target: TargetRow::default(), events, rows }
+    }
+}

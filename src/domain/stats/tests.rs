@@ -1,0 +1,177 @@
+use super::*;
+use crate::domain::change::Change;
+use crate::domain::fence::Fence;
+use crate::domain::name::Db;
+use crate::domain::pattern::Pattern;
+use crate::domain::payload::Payload;
+use crate::domain::plan::build;
+use crate::domain::request::Request;
+use crate::domain::rule::Resolved;
+use crate::domain::rule_document::parse_one;
+
+fn state_with(rules: &[(&str, &str)], keys: &[&str]) -> State {
+    let mut state = State::default();
+    keys.iter().for_each(|key| state.told(Change::Created, Db(0), key.as_bytes()));
+    for (name, json) in rules {
+        state.rules.set(parse_one(json.as_bytes(), Some(name)).unwrap());
+    }
+    state
+}
+
+/// An event that deletes all that it matches.
+fn happens(state: &mut State, event: &str, payload: &str, now_ms: u64) {
+    let payload = Payload::parse(payload.as_bytes()).unwrap();
+    let request = Request::for_event(state, event, &payload).unwrap();
+    carry_out(state, request, now_ms);
+}
+
+fn carry_out(state: &mut State, request: Request, now_ms: u64) {
+    let plan = build(state, Db(0), request).unwrap();
+    let mut outcome = Outcome::of(&plan);
+    for at in 0..plan.names.len() {
+        outcome.count(&plan, at, |count| count.deleted += 1);
+    }
+    state.record(&plan, &outcome, now_ms);
+}
+
+#[test]
+fn an_event_counts_for_itself_its_rules_and_the_total() {
+    let one = r#"{"eventType":"e","cacheKeys":["a","b"]}"#;
+    let two = r#"{"eventType":"e","cacheKeys":["zzz"]}"#;
+    let mut state = state_with(&[("one", one), ("two", two)], &["a", "b"]);
+    let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+    let plan = build(&mut state, Db(0), request).unwrap();
+    let mut outcome = Outcome::of(&plan);
+    outcome.count(&plan, 0, |count| count.deleted += 1);
+    outcome.count(&plan, 1, |count| count.absent += 1);
+    (outcome.resolve_micros, outcome.delete_micros) = (3, 4);
+
+    state.record(&plan, &outcome, 77);
+    let stats = &state.stats;
+    let all = Count { matched: 2, deleted: 1, absent: 1, ..Count::default() };
+    assert_eq!(stats.all.keys, all);
+    assert_eq!(stats.per_event["e"].keys, all);
+    assert_eq!((stats.rules["one"].row.keys, stats.rules["one"].row.last_ms), (all, 77));
+    assert_eq!((stats.rules["two"].row.runs, stats.rules["two"].row.wasted), (1, 1));
+    assert_eq!((stats.run_micros, stats.times.max(), stats.all.resolve.max()), (7, 7, 3));
+
+    outcome.dry_run = true;
+    state.record(&plan, &outcome, 78);
+    assert_eq!((state.stats.dry_runs, state.stats.events), (1, 1));
+    state.stats.reset();
+    assert_eq!((state.stats.events, state.stats.rules.len()), (0, 0));
+}
+
+/// Kind, text, runs, wasted and keys deleted of each target that ran.
+fn targets(state: &State) -> Vec<(&'static str, String, u64, u64, u64)> {
+    let rows = state.stats.targets(state.rules.iter(), |_| true);
+    let mut rows: Vec<_> = rows
+        .iter()
+        .map(|of| {
+            let row = of.row();
+            let text = String::from_utf8(of.text.to_vec()).unwrap();
+            (of.kind, text, row.runs, row.wasted, row.keys.deleted)
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn a_target_counts_as_the_rule_writes_it_over_all_rules() {
+    let one = r#"{"eventType":"e","cacheKeys":["u:{id}","u:{id}:*"],"tags":["t:{id}"]}"#;
+    let two = r#"{"eventType":"f","cacheKeys":["u:{id}:*"]}"#;
+    let keys = ["u:1", "u:1:a", "u:1:b", "u:2:c"];
+    let mut state = state_with(&[("one", one), ("two", two)], &keys);
+    happens(&mut state, "e", r#"{"id":1}"#, 5);
+    happens(&mut state, "f", r#"{"id":2}"#, 9);
+    happens(&mut state, "f", r#"{"id":3}"#, 9);
+    let glob = |runs, wasted, deleted| ("glob", "u:{id}:*".to_owned(), runs, wasted, deleted);
+    let key = ("key", "u:{id}".to_owned(), 1, 0, 1);
+    let tag = ("tag", "t:{id}".to_owned(), 1, 1, 0);
+    assert_eq!(targets(&state), [glob(3, 1, 3), key, tag]);
+    let rows = state.stats.targets(state.rules.iter(), |kind| kind == "glob");
+    let mut events = rows[0].events.clone();
+    events.sort_unstable();
+    assert_eq!(
+        (events, rows[0].row().last_ms, rows[0].row().resolve.count()),
+        (vec!["e", "f"], 9, 3)
+    );
+    assert_eq!(rows[0].target.cleared, [1, 1, 1, 0, 0, 0, 0, 0, 0]);
+
+    // The same rule set again keeps its figures; with other targets it has none.
+    state.rules.set(parse_one(two.as_bytes(), Some("two")).unwrap());
+    happens(&mut state, "f", r#"{"id":3}"#, 9);
+    assert_eq!(targets(&state)[0], glob(4, 2, 3));
+    let other = r#"{"eventType":"f","cacheKeys":["v:*"]}"#;
+    state.rules.set(parse_one(other.as_bytes(), Some("two")).unwrap());
+    happens(&mut state, "f", "{}", 9);
+    assert_eq!(targets(&state)[..2], [glob(1, 0, 2), ("glob", "v:*".to_owned(), 1, 1, 0)]);
+}
+
+#[test]
+fn purges_and_lists_of_events_count_as_they_are_given() {
+    let mut state = state_with(&[], &["a:1", "a:2"]);
+    let glob = Resolved::Pattern(Pattern::glob(b"a:*").unwrap());
+    let tag = Resolved::Tag(b"t".to_vec());
+    let key = Resolved::Key(b"a:1".to_vec());
+    carry_out(&mut state, Request::for_purge(vec![key, glob, tag], None), 8);
+    happens(&mut state, "e", r#"{"affectedCaches":["a:*"]}"#, 9);
+    let expected = [("glob", "a:*".to_owned(), 2, 0, 3), ("tag", "t".to_owned(), 1, 1, 0)];
+    assert_eq!(targets(&state), expected);
+    assert_eq!((state.stats.purges, state.stats.events), (1, 1));
+    let top = state.stats.top.patterns.first(9);
+    assert_eq!((top.len(), top[0].name, top[0].count), (1, &b"a:*"[..], 2));
+    for at in 0..2 * NAMES_MAX {
+        let tag = Resolved::Tag(format!("t{at}").into_bytes());
+        carry_out(&mut state, Request::for_purge(vec![tag], None), 8);
+    }
+    let rows = targets(&state);
+    assert_eq!(rows.len(), NAMES_MAX + 1);
+    assert_eq!(rows[1], ("tag", OTHER.to_owned(), NAMES_MAX as u64 + 2, NAMES_MAX as u64 + 2, 0));
+}
+
+#[test]
+fn entity_types_failures_and_refused_names_count_where_they_belong() {
+    let rule = r#"{"eventType":"e","cacheKeys":["in:{id}","out:{id}"]}"#;
+    let mut state = state_with(&[("r", rule)], &["in:1"]);
+    state.set_fence(Fence::parse("in:").unwrap());
+    happens(&mut state, "e", r#"{"id":1,"entityType":"user"}"#, 1);
+    happens(&mut state, "e", r#"{"id":2,"entityType":"user"}"#, 2);
+    happens(&mut state, "e", r#"{"id":2,"entityType":7}"#, 3);
+    let entity = &state.stats.entities["user"];
+    assert_eq!((entity.runs, entity.wasted, entity.keys.deleted), (2, 1, 1));
+    assert_eq!((state.stats.entities.len(), state.stats.all.refused), (1, 3));
+    assert_eq!(state.stats.rules["r"].row.refused, 3);
+    let refused: u64 =
+        state.stats.targets(state.rules.iter(), |_| true).iter().map(|of| of.row().refused).sum();
+    assert_eq!(refused, 3);
+
+    let payload = Payload::parse(br#"{"id":1}"#).unwrap();
+    let request = Request::for_event(&state, "e", &payload).unwrap();
+    state.stats.record_failure(request.origin.events(), &request.rules);
+    assert_eq!((state.stats.all.failures, state.stats.all.runs), (1, 3));
+    assert_eq!((state.stats.per_event["e"].failures, state.stats.rules["r"].row.failures), (1, 1));
+}
+
+#[test]
+fn what_a_deleted_rule_did_is_forgotten() {
+    let rule = r#"{"eventType":"e","tags":["t"]}"#;
+    let mut state = state_with(&[("stays", rule), ("goes", rule)], &[]);
+    happens(&mut state, "e", "{}", 1);
+    state.rules.remove("goes");
+    state.settle_rules();
+    assert_eq!(state.stats.rules.keys().collect::<Vec<_>>(), [&"stays".into()]);
+    assert_eq!(state.stats.per_event["e"].runs, 1);
+}
+
+#[test]
+fn event_names_are_bounded() {
+    let mut state = State::default();
+    for at in 0..NAMES_MAX + 5 {
+        happens(&mut state, &format!("e{at}"), "{}", 1);
+    }
+    assert_eq!(state.stats.per_event.len(), NAMES_MAX + 1);
+    let other = &state.stats.per_event[OTHER];
+    assert_eq!((other.runs, state.stats.events_unmatched), (5, NAMES_MAX as u64 + 5));
+}

@@ -1,0 +1,235 @@
+//! What is invalidated most often, in fixed memory.
+//!
+//! Space-Saving (Metwally, Agrawal, El Abbadi: "Efficient Computation of Frequent and Top-k
+//! Elements in Data Streams", ICDT 2005) behind a filter (Homem, Carvalho: "Finding top-k elements
+//! in data streams", Information Sciences 180, 2010): a name that is not among the ranked ones is
+//! counted in a cell that it shares with others, and is ranked once its cell has counted more than
+//! the lowest rank. Most names of a wide purge cost a hash and an addition so.
+//!
+//! Always true: a ranked name came at least `count - error` times and at most `count` times; one
+//! that is not ranked came at most as often as its cell says, which is no more than the lowest
+//! rank once the ranks are full.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::outcome::Outcome;
+use super::plan::Plan;
+
+/// Names that are ranked, of each kind: the first tens of them are right where some are much more
+/// frequent than others.
+const RANKS: usize = 512;
+
+/// Cells of the filter: eight for each rank, 20 KB.
+const CELLS: usize = 4096;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    /// How often names came that are not ranked, at the most.
+    count: u32,
+    /// Ranked names of this cell.
+    ranked: u16,
+}
+
+#[derive(Clone, Debug)]
+struct Rank {
+    name: Box<[u8]>,
+    hash: u64,
+    count: u64,
+    error: u64,
+}
+
+/// A name and how often it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranked<'a> {
+    /// The name.
+    pub name: &'a [u8],
+    /// How often at the most.
+    pub count: u64,
+    /// How much less it may be.
+    pub error: u64,
+}
+
+/// The ranks of one kind of names; takes no memory before the first.
+#[derive(Clone, Debug, Default)]
+pub struct Sketch {
+    hasher: DefaultHashBuilder,
+    cells: Vec<Cell>,
+    ranks: Vec<Rank>,
+    /// Places in `ranks` by name.
+    places: HashTable<u16>,
+    /// No rank is lower.
+    lowest: u64,
+    /// Where to look for one as low.
+    cursor: usize,
+}
+
+impl Sketch {
+    /// A name came once.
+    pub fn add(&mut self, name: &[u8]) {
+        if self.cells.is_empty() {
+            self.cells = vec![Cell::default(); CELLS];
+        }
+        let hash = self.hasher.hash_one(name);
+        let Some(cell) = self.cells.get_mut(hash as usize % CELLS) else { return };
+        if cell.ranked > 0 {
+            let is_it =
+                |at: &u16| self.ranks.get(usize::from(*at)).is_some_and(|r| *r.name == *name);
+            let place = self.places.find(hash, is_it).copied();
+            if let Some(rank) = place.and_then(|at| self.ranks.get_mut(usize::from(at))) {
+                rank.count += 1;
+                return;
+            }
+        }
+        let error = u64::from(cell.count);
+        let rank = Rank { name: name.into(), hash, count: error + 1, error };
+        if self.ranks.len() < RANKS {
+            cell.ranked += 1;
+            let at = self.ranks.len() as u16;
+            self.ranks.push(rank);
+            self.index(hash, at);
+        } else if error + 1 > self.lowest() {
+            self.replace(rank);
+        } else if let Some(cell) = self.cells.get_mut(hash as usize % CELLS) {
+            cell.count = cell.count.saturating_add(1);
+        }
+    }
+
+    fn index(&mut self, hash: u64, at: u16) {
+        let ranks = &self.ranks;
+        let hash_of = |at: &u16| ranks.get(usize::from(*at)).map_or(0, |rank| rank.hash);
+        self.places.insert_unique(hash, at, hash_of);
+    }
+
+    /// The lowest rank; `cursor` is at one of them then.
+    fn lowest(&mut self) -> u64 {
+        loop {
+            let is_lowest = |rank: &Rank| rank.count <= self.lowest;
+            let rest = self.ranks.get(self.cursor..).unwrap_or_default();
+            if let Some(found) = rest.iter().position(is_lowest) {
+                self.cursor += found;
+                return self.lowest;
+            }
+            // Ranks only grow: one pass finds all that are as low as the lowest.
+            self.cursor = 0;
+            self.lowest = self.ranks.iter().map(|rank| rank.count).min().unwrap_or(0);
+        }
+    }
+
+    /// Puts a name in the place of the one at the cursor.
+    fn replace(&mut self, new: Rank) {
+        let (at, hash) = (self.cursor, new.hash);
+        let Some(slot) = self.ranks.get_mut(at) else { return };
+        let old = std::mem::replace(slot, new);
+        if let Ok(entry) = self.places.find_entry(old.hash, |place| usize::from(*place) == at) {
+            entry.remove();
+        }
+        if let Some(cell) = self.cells.get_mut(old.hash as usize % CELLS) {
+            cell.ranked -= 1;
+            // The others of its cell came no more often than it: or they were ranked.
+            cell.count = cell.count.max(u32::try_from(old.count).unwrap_or(u32::MAX));
+        }
+        if let Some(cell) = self.cells.get_mut(hash as usize % CELLS) {
+            cell.ranked += 1;
+        }
+        self.index(hash, at as u16);
+    }
+
+    /// The names that came most often, the first one first, up to `most` of them.
+    pub fn first(&self, most: usize) -> Vec<Ranked<'_>> {
+        let mut all: Vec<&Rank> = self.ranks.iter().collect();
+        all.sort_by(|a, b| (b.count, &a.name).cmp(&(a.count, &b.name)));
+        let ranked = |rank: &Rank| (rank.count, rank.error);
+        let shown = all.into_iter().take(most).map(|rank| (rank, ranked(rank)));
+        shown.map(|(rank, (count, error))| Ranked { name: &rank.name, count, error }).collect()
+    }
+}
+
+/// What was invalidated most often, by its kind.
+#[derive(Clone, Debug, Default)]
+pub struct Top {
+    /// Keys that were deleted or marked.
+    pub keys: Sketch,
+    /// Tags, values put in, whose keys were.
+    pub tags: Sketch,
+    /// Patterns likewise.
+    pub patterns: Sketch,
+}
+
+impl Top {
+    /// The targets of a plan that hit a key.
+    pub(super) fn record_targets(&mut self, plan: &Plan, outcome: &Outcome) {
+        for (target, count) in plan.targets.iter().zip(&outcome.per_target) {
+            if count.deleted + count.marked == 0 {
+                continue;
+            }
+            match target.kind {
+                "tag" => self.tags.add(&target.text),
+                "glob" | "regex" | "prefix" => self.patterns.add(&target.text),
+                _ => {}
+            }
+        }
+    }
+
+    /// The keys of a plan that are gone or marked.
+    pub fn record_keys(&mut self, plan: &Plan, outcome: &Outcome) {
+        let hit = plan.names.iter().enumerate().filter(|(at, _)| outcome.is_gone(*at));
+        hit.for_each(|(_, name)| self.keys.add(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Few names that come often among many that come seldom.
+    fn stream() -> impl Strategy<Value = Vec<u32>> {
+        let often = 0u32..20;
+        let seldom = 0u32..100_000;
+        prop::collection::vec(prop_oneof![1 => often, 6 => seldom], 0..20_000)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn every_rank_is_true_within_its_error(stream in stream()) {
+            let (mut sketch, mut naive) = (Sketch::default(), HashMap::<Vec<u8>, u64>::new());
+            for name in &stream {
+                let name = format!("key:{name}").into_bytes();
+                sketch.add(&name);
+                *naive.entry(name).or_default() += 1;
+            }
+            let all = sketch.first(usize::MAX);
+            prop_assert_eq!(all.len(), naive.len().min(RANKS));
+            for rank in &all {
+                let truth = naive[rank.name];
+                prop_assert!(rank.count - rank.error <= truth && truth <= rank.count, "{rank:?}: {truth}");
+            }
+            // What came more often than the lowest rank is ranked.
+            let lowest = all.last().map_or(0, |rank| rank.count);
+            for (name, truth) in &naive {
+                let is_ranked = all.iter().any(|rank| rank.name == name.as_slice());
+                prop_assert!(is_ranked || (all.len() == RANKS && *truth <= lowest));
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_often_is_found_among_a_million() {
+        let mut sketch = Sketch::default();
+        for at in 0..1_000_000_u32 {
+            sketch.add(format!("rare:{at}").as_bytes());
+            if at % 500 == 0 {
+                (0..5).for_each(|name| sketch.add(format!("often:{name}").as_bytes()));
+            }
+        }
+        let first = sketch.first(5);
+        assert!(first.iter().all(|rank| rank.name.starts_with(b"often:")), "{first:?}");
+        assert!(first.iter().all(|rank| rank.count >= 2000 && rank.count - rank.error <= 2000));
+    }
+}
