@@ -143,7 +143,7 @@ impl Link {
             reply => reply,
         }
         .map_err(|error| trouble(&self.shown, &error))?;
-        replies.info = match self.optional(&mut replies, "INFO", &["INFO"])? {
+        replies.info = match self.optional(&mut replies, "INFO", &["INFO", "default", "inval"])? {
             Node::Text(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             _ => String::new(),
         };

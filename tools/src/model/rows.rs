@@ -63,7 +63,11 @@ impl Row {
     pub fn of(name: &Node, node: &Node) -> Self {
         let of = |field| node.get(field).count();
         Self {
-            name: name.line(),
+            name: match node.get("kind").words().filter(|kind| kind != "tag") {
+                // A key and a pattern may be the same text.
+                Some(kind) => format!("{} ({kind})", name.line()),
+                None => name.line(),
+            },
             runs: of("runs"),
             // Before there were statistics of waste they had this name.
             wasted: of("wasted").or_else(|| of("empty_runs")),
@@ -196,7 +200,7 @@ pub struct Window {
     pub p99_micros: Option<u64>,
     /// Share of the server's time that invalidations took, 0 to 1.
     pub overhead: Option<f64>,
-    /// How much of what was done was of use.
+    /// Hit rate x (1 - overhead).
     pub efficiency: Option<f64>,
 }
 

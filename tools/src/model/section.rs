@@ -1,6 +1,7 @@
 //! Sections of the statistics of which only their owner knows the fields, as names and figures.
 
 use super::node::Node;
+use super::numbers::{UNKNOWN, bytes, date};
 use super::snapshot::Snapshot;
 
 /// The sections, and what they are about, in the order they are shown.
@@ -35,7 +36,13 @@ pub struct Section {
 impl Section {
     /// All sections of a look.
     pub fn all(look: &Snapshot) -> Vec<Self> {
-        let of = |(name, title)| Self::of(title, look.sections.get(name));
+        let of = |(name, title)| {
+            let mut section = Self::of(title, look.sections.get(name));
+            if name == "index" {
+                section.fields.extend(memory(look));
+            }
+            section
+        };
         SECTIONS.into_iter().map(of).collect()
     }
 
@@ -58,6 +65,13 @@ impl Section {
     }
 }
 
+/// What the index takes is told by `INFO`.
+fn memory(look: &Snapshot) -> Option<Field> {
+    let [used, max] = look.server.index_memory;
+    let max = max.map_or_else(String::new, |max| format!(" of {}", bytes(max)));
+    used.map(|used| ("memory".to_owned(), format!("{}{max}", bytes(used))))
+}
+
 fn fields(row: &Node) -> Vec<Field> {
     let field = |(name, value): (&Node, &Node)| (name.line(), figure(name, value));
     row.fields().into_iter().map(field).collect()
@@ -68,8 +82,8 @@ fn figure(name: &Node, value: &Node) -> String {
     let name = name.line();
     let is_time = ["last_ms", "since_ms", "due_ms", "at_ms"].contains(&name.as_str());
     match value.count() {
-        Some(0) if is_time => super::numbers::UNKNOWN.to_owned(),
-        Some(at) if is_time => super::numbers::date(at),
+        Some(0) if is_time => UNKNOWN.to_owned(),
+        Some(at) if is_time => date(at),
         _ => value.figure(),
     }
 }

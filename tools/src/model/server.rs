@@ -13,6 +13,8 @@ pub struct Server {
     pub memory: Option<u64>,
     /// The limit of bytes; `None` also where there is none.
     pub memory_max: Option<u64>,
+    /// Bytes that the index of the module takes, and what it may take where there is a limit.
+    pub index_memory: [Option<u64>; 2],
     /// Connected clients.
     pub clients: Option<u64>,
     /// Commands per second, as the server measures it.
@@ -42,6 +44,10 @@ impl Server {
             role: text("role"),
             memory: count("used_memory"),
             memory_max: count("maxmemory").filter(|max| *max > 0),
+            index_memory: [
+                count("inval_index_bytes"),
+                count("inval_index_max_bytes").filter(|max| *max > 0),
+            ],
             clients: count("connected_clients"),
             commands: count("instantaneous_ops_per_sec"),
             now_ms: count("server_time_usec").map(|micros| micros / 1000),

@@ -24,7 +24,7 @@ pub fn figures(page: &mut Page, look: &Snapshot, since: Option<&Delta>) {
         ("keys deleted per second", rate(|window| window.deleted)),
         ("p99 of a run", or_unknown(p99, |p99| micros(p99 as f64))),
         ("overhead: share of the server's time", share(|window| window.overhead)),
-        ("efficiency", share(|window| window.efficiency)),
+        ("efficiency: hit rate x (1 - overhead)", share(|window| window.efficiency)),
     ];
     if let Some(delta) = since {
         figures

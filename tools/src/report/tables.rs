@@ -163,19 +163,13 @@ pub fn sections(page: &mut Page, look: &Snapshot) {
             (true, true) => page.paragraph("note", "none"),
             (true, false) => {}
         }
-        let fields = |fields: &[Field]| -> Vec<Vec<Cell>> {
-            fields
-                .iter()
-                .map(|(name, value)| vec![words(name.clone()), words(value.clone())])
-                .collect()
-        };
-        // The index goes with the key figures; of the others one may want to see nothing.
+        // Most of them were told above.
         let folded = section.title == "Totals";
         if !section.fields.is_empty() {
             if folded {
                 page.raw("<details><summary>all counters</summary>\n");
             }
-            page.table(&["what", "figure"], fields(&section.fields));
+            facts(page, &section.fields);
         }
         if !section.rows.is_empty() {
             rows_of(page, &section);
@@ -185,6 +179,15 @@ pub fn sections(page: &mut Page, look: &Snapshot) {
         }
         page.end();
     }
+}
+
+fn facts(page: &mut Page, fields: &[Field]) {
+    page.raw("<div class=\"facts\">\n");
+    for (name, value) in fields {
+        let (name, value) = (text(name), text(value));
+        page.raw(&format!("<div><span>{name}</span> <b>{value}</b></div>\n"));
+    }
+    page.raw("</div>\n");
 }
 
 /// Rows with fields that may differ: a column for each field that one of them has.
