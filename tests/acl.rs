@@ -237,7 +237,7 @@ fn rules_are_for_those_who_may_change_them() {
 }
 
 /// Name, arity, arguments at the top level. Redis counts the name; negative: or more.
-const COMMANDS: [(&str, i64, usize); 48] = [
+const COMMANDS: [(&str, i64, usize); 54] = [
     ("TAG.SET", -3, 2),
     ("TAG.ADD", -3, 2),
     ("TAG.REM", -3, 2),
@@ -282,7 +282,13 @@ const COMMANDS: [(&str, i64, usize); 48] = [
     ("INVAL.SOURCE|DEL", -3, 1),
     ("INVAL.SOURCE|LIST", 2, 0),
     ("INVAL.SOURCE|HELP", 2, 0),
-    ("INVAL.STATS", -1, 1),
+    ("INVAL.STATS", -1, 4),
+    ("INVAL.TOP", -1, 2),
+    ("INVAL.WHY", -2, 2),
+    ("INVAL.LOG|GET", -2, 1),
+    ("INVAL.LOG|LEN", 2, 0),
+    ("INVAL.LOG|RESET", 2, 0),
+    ("INVAL.LOG|HELP", 2, 0),
     ("INVAL.HEALTH", 1, 0),
     ("INVAL.CHECK", 1, 0),
     ("INVAL.HELP", 1, 0),
@@ -309,8 +315,9 @@ fn the_server_knows_every_command() {
         let info = items(&items(&info)[0]);
         let full_name = name.to_lowercase();
         assert_eq!((text(&info[0]), &info[1]), (full_name.clone(), &Value::Int(arity)), "{name}");
-        let has_key = ["TAG.SET", "TAG.ADD", "TAG.REM", "TAG.GET", "INVAL.FETCH", "INVAL.FILL"]
-            .contains(&name);
+        let has_key =
+            ["TAG.SET", "TAG.ADD", "TAG.REM", "TAG.GET", "INVAL.FETCH", "INVAL.FILL", "INVAL.WHY"]
+                .contains(&name);
         assert_eq!(info[3], Value::Int(i64::from(has_key)), "{name}: first key");
         assert_eq!(items(&info[8]).len(), usize::from(has_key), "{name}: key specs");
         let flags = texts(&info[2]);

@@ -45,12 +45,12 @@ impl<'a> Explain<'a> {
     /// A placeholder without a value, or a pattern that takes too many steps.
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let start = server.redis().monotonic_micros();
-        let request = match self {
+        let mut request = match self {
             Self::Event(event) => event.request(server)?,
             Self::Purge(purge) => purge.request(),
         };
         // No name is shown: none is copied.
-        let plan = look(server, request, 0)?;
+        let plan = look(server, &mut request, 0)?;
         let micros = server.redis().monotonic_micros().saturating_sub(start);
         let targets = plan.targets.iter().map(|target| describe(&plan, target));
         let reply = Reply::map([

@@ -8,6 +8,7 @@ use super::reply::Reply;
 use super::{execute, fetch, slices, table};
 use crate::domain::batches::BatchLimits;
 use crate::domain::change::Change;
+use crate::domain::journal::Caller;
 use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
@@ -66,6 +67,7 @@ pub struct Fake {
     /// What was published.
     pub published: Vec<String>,
     pub figures: ServerFigures,
+    pub lines: Vec<String>,
 }
 
 const WARM: WarmSettings =
@@ -374,6 +376,16 @@ impl Keyspace for Port<'_> {
     fn is_obeying(&self) -> bool {
         self.fake.is_obeying
     }
+
+    fn caller(&mut self) -> Caller {
+        Caller { user: "tester".to_owned(), client: 1 }
+    }
+
+    fn log_line(&mut self, line: &str) {
+        self.fake.lines.push(line.to_owned());
+    }
+
+    fn sample_latency(&mut self, _: u64) {}
 
     fn figures(&mut self) -> ServerFigures {
         self.fake.figures

@@ -1,13 +1,17 @@
 //! Events, as they come: once and in order if asked, collected where rules say so, and followed by
 //! those that rules emit.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use super::batches;
-use super::invalidate::{Options, invalidate};
+use super::invalidate::{Options, give_up, invalidate};
 use super::record;
 use super::reply::Reply;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::once::{Terms, Verdict};
-use crate::domain::request::{Collect, Collected, Event, Request};
+use crate::domain::request::{Collect, Collected, Event, Happened, Origin, PlanRule, Request};
 use crate::server::Server;
 
 /// What became of events.
@@ -45,7 +49,9 @@ pub fn happen(
     }
     // Who says how, or asks to know, means now.
     let collect = if options == Options::default() { Collect::Yes } else { Collect::No };
-    let mut request = request(server, events, collect)?;
+    let names: SmallVec<[Cow<str>; 1]> = events.iter().map(|event| event.name.clone()).collect();
+    let made = request(server, events, collect);
+    let mut request = made.map_err(|error| refuse(server, &names, options, error))?;
     let collected = std::mem::take(&mut request.collected);
     let (told, followed) = request.event_counts();
     let equal = request.equal;
@@ -82,6 +88,22 @@ fn request(server: &mut Server, events: Vec<Event>, collect: Collect) -> Result<
         return Ok(request);
     }
     server.state(|state| Request::for_events(state, again, Collect::No))
+}
+
+/// Writes down that events have no request, because of a value that is missing; gives the reason
+/// back.
+fn refuse(server: &mut Server, names: &[Cow<str>], options: Options, error: Error) -> Error {
+    if options.dry_run {
+        return error;
+    }
+    let origin = Origin::Events(names.iter().map(|name| Happened::told(name)).collect());
+    let rules: Vec<PlanRule> = match &error {
+        Error::InRule { rule, .. } => {
+            vec![PlanRule { name: Some(rule.clone()), ..PlanRule::nameless() }]
+        }
+        _ => vec![],
+    };
+    give_up(server, &origin, &rules, error)
 }
 
 /// The answer to an event that is not to be carried out.

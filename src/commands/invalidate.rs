@@ -10,17 +10,22 @@ use super::warm::{self, Cold};
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::error::{Error, Result};
+use crate::domain::journal::Facts;
+use crate::domain::log_line;
 use crate::domain::name::NameList;
 use crate::domain::notice;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{self, Plan};
-use crate::domain::request::Request;
+use crate::domain::request::{Origin, PlanRule, Request};
 use crate::domain::rule::Resolved;
 use crate::domain::scan::Scan;
 use crate::server::Server;
 
 /// Names per UNLINK call. More gains nothing measurable; fewer cost a call each.
 const UNLINK_BATCH: usize = 1000;
+
+/// Shortest time that the server's latency monitor takes, in microseconds.
+const LATENCY_MIN_MICROS: u64 = 1000;
 
 /// What the caller asks beside the targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,24 +73,34 @@ pub fn invalidate(
     request: Request,
     options: Options,
 ) -> Result<Reply> {
-    let request = match options.soft_ms {
+    let mut request = match options.soft_ms {
         Some(ms) => request.soften(ms),
         None => request,
     };
     if options.background && !options.dry_run {
-        return slices::start(server, start, request, options);
+        let (origin, rules) = (request.origin.clone(), request.rules.clone());
+        let started = slices::start(server, start, request, options);
+        return started.map_err(|error| give_up(server, &origin, &rules, error));
     }
     // A dry run stalls nobody with deletions, and is how one learns the number.
     let most = if options.dry_run { u64::MAX } else { server.redis().sync_max_keys() };
     let limit = request.limit;
     let named = targets_for_tokens(server, &request);
-    let plan = look(server, request, most)?;
+    let give_up = |server: &mut Server, origin: &Origin, rules: &[PlanRule], error| match options {
+        Options { dry_run: true, .. } => error,
+        _ => give_up(server, origin, rules, error),
+    };
+    let plan = match look(server, &mut request, most) {
+        Ok(plan) => plan,
+        Err(error) => return Err(give_up(server, &request.origin, &request.rules, error)),
+    };
     // Who limits a purge, or marks, does not ask for all keys to be gone.
     let hurries = limit.is_none() && !options.dry_run && !plan.is_soft();
     let planned =
         plan.matched.min(limit.unwrap_or(u64::MAX)) + if hurries { plan.doomed_count } else { 0 };
     if planned > most {
-        return Err(Error::PlanTooLarge { keys: planned, limit: most });
+        let error = Error::PlanTooLarge { keys: planned, limit: most };
+        return Err(give_up(server, &plan.origin, &plan.rules, error));
     }
     let resolved = server.redis().monotonic_micros();
 
@@ -93,7 +108,8 @@ pub fn invalidate(
     outcome.dry_run = options.dry_run;
     outcome.index_warning = server.state(|state| state.index_warning());
     outcome.resolve_micros = resolved.saturating_sub(start);
-    check_permission(server, &plan.names)?;
+    check_permission(server, &plan.names)
+        .map_err(|error| give_up(server, &plan.origin, &plan.rules, error))?;
     let mut refused = match options.dry_run {
         true => None,
         false => {
@@ -110,15 +126,7 @@ pub fn invalidate(
     }
     outcome.delete_micros = server.redis().monotonic_micros().saturating_sub(resolved);
 
-    let now_ms = server.redis().now_ms();
-    let took = outcome.resolve_micros + outcome.delete_micros;
-    server.state(|state| {
-        state.record(&plan, &outcome, now_ms);
-        state.stats.busy_micros += if outcome.dry_run { 0 } else { took };
-    });
-    if !options.dry_run {
-        publish(server, |most| notice::of_outcome(&plan, &outcome, most));
-    }
+    record(server, &plan, &outcome, refused.as_deref());
     match refused {
         Some(why) => Err(Error::DeletionRefused {
             deleted: outcome.total.deleted,
@@ -127,6 +135,51 @@ pub fn invalidate(
         }),
         None => Ok(reply(&plan, &outcome, options)),
     }
+}
+
+/// Writes down what became of a plan, and tells of it.
+fn record(server: &mut Server, plan: &Plan, outcome: &Outcome, failure: Option<&str>) {
+    let now_ms = server.redis().now_ms();
+    if outcome.dry_run {
+        return server.state(|state| state.record(plan, outcome, now_ms));
+    }
+    let by = server.redis().caller();
+    let micros = outcome.resolve_micros + outcome.delete_micros;
+    server.state(|state| {
+        state.record(plan, outcome, now_ms);
+        state.stats.busy_micros += micros;
+        state.stats.top.record_keys(plan, outcome);
+        if failure.is_some() {
+            state.stats.record_failure(plan.origin.events(), &plan.rules);
+        }
+        let facts =
+            Facts { failure: failure.unwrap_or_default(), ..Facts::of(plan, outcome, now_ms) };
+        state.journal.note(&facts, &by, plan, outcome);
+    });
+    if micros >= LATENCY_MIN_MICROS {
+        server.redis().sample_latency(micros / 1000);
+    }
+    for line in log_line::of_plan(plan, outcome, None, plan.db, now_ms) {
+        server.redis().log_line(&line);
+    }
+    publish(server, |most| notice::of_outcome(plan, outcome, most));
+}
+
+/// Writes down that a request was given up before anything was deleted; gives the reason back.
+pub(super) fn give_up(
+    server: &mut Server,
+    origin: &Origin,
+    rules: &[PlanRule],
+    error: Error,
+) -> Error {
+    let (at_ms, db, by) = (server.redis().now_ms(), server.redis().db(), server.redis().caller());
+    let failure = error.to_string();
+    let facts = Facts { failure: &failure, rules, ..Facts::nothing(origin, db, at_ms) };
+    server.state(|state| {
+        state.stats.record_failure(origin.events(), rules);
+        state.journal.log(&facts, &by);
+    });
+    error
 }
 
 /// Tells who keeps copies elsewhere; `message` is told how long its lists may be.
@@ -164,9 +217,9 @@ fn targets_for_tokens(server: &mut Server, request: &Request) -> Vec<Resolved> {
 ///
 /// # Errors
 /// A pattern takes too many steps.
-pub fn look(server: &mut Server, request: Request, most: u64) -> Result<Plan> {
+pub fn look(server: &mut Server, request: &mut Request, most: u64) -> Result<Plan> {
     let db = server.redis().db();
-    let scan = server.state(|state| state.index.incomplete.then(|| Scan::new(state, &request)));
+    let scan = server.state(|state| state.index.incomplete.then(|| Scan::new(state, request)));
     let Some(mut scan) = scan else {
         return server.state(|state| plan::build_up_to(state, db, request, None, most));
     };

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::domain::batches::BatchLimits;
+use crate::domain::journal::Caller;
 use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
@@ -76,6 +77,15 @@ pub trait Keyspace {
     /// Whether the caller may delete any key, so that [`Keyspace::first_denied`] need not be
     /// asked. No means only that it must be.
     fn may_delete_all(&mut self) -> bool;
+
+    /// Who asks.
+    fn caller(&mut self) -> Caller;
+
+    /// Writes a line about an invalidation down, where the configuration says.
+    fn log_line(&mut self, line: &str);
+
+    /// An invalidation took so many milliseconds: tells the server's latency monitor.
+    fn sample_latency(&mut self, ms: u64);
 
     /// Whether a key was touched within so many milliseconds, by whatever the server knows of
     /// that. Asking touches nothing, and may delete an expired key.

@@ -21,6 +21,7 @@ pub mod health;
 mod index_memory_tests;
 pub mod invalidate;
 pub mod jobs;
+pub mod journal;
 mod json;
 pub mod keyspace;
 mod load;
@@ -40,6 +41,7 @@ pub mod table;
 pub mod tags;
 #[cfg(test)]
 mod tests;
+pub mod top;
 pub mod warm;
 pub mod windows;
 

@@ -147,6 +147,7 @@ impl<'a> GetRule<'a> {
             ("warmCache", Reply::flag(document.warm_cache)),
             ("warmDelay", delay),
             ("warmHot", Reply::flag(document.warm_hot)),
+            ("logInvalidation", Reply::flag(document.log_invalidation)),
             ("soft", Reply::count(document.soft)),
             ("batched", Reply::flag(document.batched)),
             ("batchSize", document.batch_size.map_or(Reply::Null, Reply::count)),

@@ -5,6 +5,7 @@ use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::job_record::{self, Words};
 use crate::domain::jobs::{Head, JOBS_MAX, Stage};
+use crate::domain::journal::Facts;
 use crate::domain::name::{Db, NameList, Shown};
 use crate::domain::notice;
 use crate::domain::outcome::Outcome;
@@ -52,6 +53,7 @@ pub(super) fn start(
     let (matched, refused) = (plan.ids.len(), plan.refused);
     let names = options.keys.then(|| server.state(|state| names_of(state, db, &plan.ids)));
     let resolved = server.redis().monotonic_micros();
+    let by = server.redis().caller();
     let (id, record, warning) = server.state(|state| {
         let id = state.jobs.last + 1;
         let record = job_record::start(id, &head, state.fence(), &request);
@@ -62,7 +64,7 @@ pub(super) fn start(
         }
         state.open_job(id, head, 0, 0);
         state.doom(id, db, plan);
-        state.job_resolved(id, refused, resolved.saturating_sub(begin));
+        state.job_resolved(id, refused, resolved.saturating_sub(begin), by);
         (id, record, state.index_warning())
     });
     server.redis().begin_slices();
@@ -98,7 +100,7 @@ pub(super) fn start(
 /// Whether the caller may mark the keys of the soft rules of an event.
 fn check_soft(server: &mut Server, soft: &Request) -> Result<()> {
     let most = server.redis().sync_max_keys();
-    let plan = look(server, soft.clone(), most)?;
+    let plan = look(server, &mut soft.clone(), most)?;
     if plan.matched > most {
         return Err(Error::PlanTooLarge { keys: plan.matched, limit: most });
     }
@@ -107,16 +109,21 @@ fn check_soft(server: &mut Server, soft: &Request) -> Result<()> {
 
 /// Marks the keys of the soft rules of an event that the job does not delete; at once, for
 /// nothing is deleted that could wait.
-fn soften(server: &mut Server, soft: Request) -> Result<Outcome> {
+fn soften(server: &mut Server, mut soft: Request) -> Result<Outcome> {
     let db = server.redis().db();
     server.state(|state| {
         state.tokens.invalidated(db, soft.targets.iter().map(|(_, target)| target));
     });
-    let plan = look(server, soft, u64::MAX)?;
+    let plan = look(server, &mut soft, u64::MAX)?;
     let mut outcome = Outcome::of(&plan);
     server.state(|state| state.tokens.void_all(plan.db, plan.names.iter()));
     let done = act(server, &plan, &mut outcome);
-    server.state(|state| state.stats.record_part(&plan, &outcome));
+    let (now_ms, by) = (server.redis().now_ms(), server.redis().caller());
+    server.state(|state| {
+        state.stats.record_part(&plan, &outcome);
+        state.stats.top.record_keys(&plan, &outcome);
+        state.journal.note_keys(&Facts::of(&plan, &outcome, now_ms), &by, &plan, &outcome);
+    });
     let planned = plan.names.len() as u64;
     done.map(|()| outcome).map_err(|why| Error::DeletionRefused { deleted: 0, planned, why })
 }
@@ -223,6 +230,8 @@ pub fn run(server: &mut Server, micros: u64) -> More {
             refused = true;
             break false;
         }
+        let now_ms = server.redis().now_ms();
+        server.state(|state| state.note_batch(&work, now_ms));
         if server.redis().monotonic_micros().saturating_sub(begin) >= micros {
             break false;
         }
@@ -254,10 +263,11 @@ pub fn run(server: &mut Server, micros: u64) -> More {
 /// Ends a job here, writes down what became of it, and tells the replicas.
 pub(super) fn end(server: &mut Server, id: u64, stage: Stage) {
     let now_ms = server.redis().now_ms();
-    let report = server.state(|state| {
-        state.record_job(id, now_ms);
-        state.end_job(id, stage, now_ms)
+    let (lines, report) = server.state(|state| {
+        let lines = state.record_job(id, now_ms);
+        (lines, state.end_job(id, stage, now_ms))
     });
+    lines.iter().for_each(|line| server.redis().log_line(line));
     if let Some(report) = report {
         publish(server, |_| notice::of_end(&report));
         replicate(server, &job_record::end(id, stage, report.deleted));

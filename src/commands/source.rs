@@ -118,16 +118,28 @@ pub fn list(args: &mut Args, server: &mut Server) -> Result<Reply> {
     Ok(Reply::Array(all(server).into_iter().map(|(_, row)| row).collect()))
 }
 
-/// All sources by name, as `LIST` and `INVAL.STATS` show them.
-pub(super) fn all(server: &mut Server) -> Vec<(String, Reply)> {
+/// All sources by name, each with the entries that wait and for how many milliseconds the first of
+/// them does.
+pub(super) fn with_lag(server: &mut Server) -> Vec<(Source, u64, u64)> {
     let now_ms = server.redis().now_ms();
     let db = server.redis().db();
     let sources: Vec<Source> = server.state(|state| state.sources.iter().cloned().collect());
-    let rows = sources.into_iter().map(|mut source| {
+    let sources = sources.into_iter().map(|source| {
         server.redis().select(source.db);
         let waiting = server.redis().count_entries(&source.stream, source.position, LAG_MAX);
         let (lag, oldest_ms) = waiting.unwrap_or_default();
         let lag_ms = if lag == 0 { 0 } else { now_ms.saturating_sub(oldest_ms) };
+        (source, lag, lag_ms)
+    });
+    let sources = sources.collect();
+    server.redis().select(db);
+    sources
+}
+
+/// All sources by name, as `LIST` and `INVAL.STATS` show them.
+pub(super) fn all(server: &mut Server) -> Vec<(String, Reply)> {
+    let now_ms = server.redis().now_ms();
+    let row = |(mut source, lag, lag_ms): (Source, u64, u64)| {
         let taken = source.taken;
         let row = Reply::map([
             ("name", Reply::bulk(source.name.as_str())),
@@ -147,10 +159,8 @@ pub(super) fn all(server: &mut Server) -> Vec<(String, Reply)> {
             ("per_second", Reply::Double(rounded(source.rate.per_second(now_ms / 1000)))),
         ]);
         (source.name, row)
-    });
-    let rows = rows.collect();
-    server.redis().select(db);
-    rows
+    };
+    with_lag(server).into_iter().map(row).collect()
 }
 
 fn rounded(rate: f64) -> f64 {

@@ -34,12 +34,14 @@ pub fn run(server: &mut Server, micros: u64) -> More {
     let mut more = More::No;
     for source in sources {
         server.redis().select(source.db);
+        server.state(|state| state.journal.agent = format!("source {}", source.name));
         match take(server, source, begin + micros) {
             Ok(true) => more = More::Yes,
             Ok(false) => {}
             Err(Stop) => more = More::Later,
         }
     }
+    server.state(|state| state.journal.agent.clear());
     server.redis().select(db);
     more
 }

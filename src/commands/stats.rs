@@ -1,5 +1,6 @@
 //! `INVAL.STATS`: what happened so far.
 
+mod prometheus;
 mod sections;
 
 use super::args::Args;
@@ -11,6 +12,7 @@ use super::windows;
 use crate::domain::error::Result;
 use crate::domain::name::Shown;
 use crate::server::Server;
+use prometheus::Beside;
 
 /// The sections, in the order they are shown.
 const SECTIONS: [&str; 14] = [
@@ -21,6 +23,9 @@ const SECTIONS: [&str; 14] = [
 /// Rows of a section that has one for each name, when nobody says: what fits a screen.
 const ROWS: usize = 20;
 
+/// The same for Prometheus, which sums up and compares.
+const SERIES: usize = 100;
+
 /// How the figures are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -28,6 +33,8 @@ enum Format {
     Reply,
     /// As one JSON object of the same shape.
     Json,
+    /// All of them, as Prometheus reads them.
+    Prometheus,
 }
 
 /// # Format
@@ -44,7 +51,7 @@ pub enum Stats {
 #[derive(Debug)]
 pub struct Show {
     sections: Vec<&'static str>,
-    rows: usize,
+    rows: Option<usize>,
     format: Format,
 }
 
@@ -58,10 +65,10 @@ impl Stats {
             args.finish()?;
             return Ok(Self::Reset);
         }
-        let mut show = Show { sections: vec![], rows: ROWS, format: Format::Reply };
+        let mut show = Show { sections: vec![], rows: None, format: Format::Reply };
         while !args.is_done() {
             if args.keyword("COUNT") {
-                show.rows = usize::try_from(args.number("rows")?).unwrap_or(usize::MAX);
+                show.rows = Some(usize::try_from(args.number("rows")?).unwrap_or(usize::MAX));
             } else if args.keyword("FORMAT") {
                 show.format = format(args)?;
             } else {
@@ -70,6 +77,9 @@ impl Stats {
                     None => args.finish()?,
                 }
             }
+        }
+        if show.format == Format::Prometheus && !show.sections.is_empty() {
+            return Err(args.usage("a section with FORMAT prometheus, which has all".to_owned()));
         }
         if show.sections.is_empty() {
             show.sections = SECTIONS.to_vec();
@@ -90,6 +100,7 @@ impl Stats {
             Self::Show(show) => Ok(match show.format {
                 Format::Reply => show.reply(server),
                 Format::Json => Reply::bulk(json::write(&show.reply(server))),
+                Format::Prometheus => Reply::bulk(show.page(server)),
             }),
         }
     }
@@ -109,14 +120,24 @@ fn reset(server: &mut Server) {
 
 fn format(args: &mut Args) -> Result<Format> {
     let word = args.next("format")?;
-    match word.eq_ignore_ascii_case(b"JSON") {
-        true => Ok(Format::Json),
-        false => Err(args.usage(format!("FORMAT '{}' is not json", Shown(word)))),
+    match word.to_ascii_lowercase().as_slice() {
+        b"json" => Ok(Format::Json),
+        b"prometheus" => Ok(Format::Prometheus),
+        _ => Err(args.usage(format!("FORMAT '{}' is neither json nor prometheus", Shown(word)))),
     }
 }
 
 impl Show {
+    fn page(&self, server: &mut Server) -> String {
+        let rates = windows::rates(server);
+        let (queues, sources) = (warm::lengths(server), source::with_lag(server));
+        let rows = self.rows.unwrap_or(SERIES);
+        let beside = Beside { rates: &rates, queues: &queues, sources: &sources, rows };
+        server.state(|state| prometheus::write(state, &beside))
+    }
+
     fn reply(&self, server: &mut Server) -> Reply {
+        let rows = self.rows.unwrap_or(ROWS);
         let wants = |section| self.sections.contains(&section);
         let deferred = server.deferred();
         let sources = if wants("sources") { source::all(server) } else { vec![] };
@@ -132,15 +153,15 @@ impl Show {
                     "index" => sections::index(state, deferred),
                     "cache" => sections::cache(state),
                     "warm" => warm::statistics(state, &lengths),
-                    "rules" => sections::rules(state, self.rows),
+                    "rules" => sections::rules(state, rows),
                     "classes" => sections::classes(state),
                     "domains" => sections::domains(state),
                     "queues" => sections::queues(state),
                     "sources" => sources.take().unwrap_or(Reply::Null),
-                    "tags" => sections::targets(state, self.rows, |kind| kind == "tag"),
-                    "patterns" => sections::targets(state, self.rows, is_pattern),
-                    "entities" => sections::rows(&state.stats.entities, self.rows),
-                    _ => sections::rows(&state.stats.per_event, self.rows),
+                    "tags" => sections::targets(state, rows, |kind| kind == "tag"),
+                    "patterns" => sections::targets(state, rows, is_pattern),
+                    "entities" => sections::rows(&state.stats.entities, rows),
+                    _ => sections::rows(&state.stats.per_event, rows),
                 };
                 (section.as_bytes().to_vec(), reply)
             };

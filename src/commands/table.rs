@@ -1,6 +1,7 @@
 //! Every command: its syntax, its place in the server's books, and what runs it.
 
 mod definitions;
+mod reports;
 mod sources;
 
 use std::sync::LazyLock;
@@ -9,18 +10,15 @@ use hashbrown::HashMap;
 
 use super::args::Args;
 use super::batch::Batch;
-use super::check;
 use super::event::Event;
 use super::explain::Explain;
 use super::fetch::Fetch;
 use super::fill::Fill;
-use super::health;
 use super::jobs::{FollowJob, Jobs};
 use super::purge::Purge;
 use super::record::FollowRecord;
 use super::reply::Reply;
 use super::soft::Follow;
-use super::stats::Stats;
 use super::tags::{CardTag, CarryTags, Edit, EditTags, GetTags, KeysOfTags, ListTags};
 use crate::domain::error::Result;
 
@@ -69,7 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Spec> {
         definitions::CLASSES,
         definitions::MAPPINGS,
         sources::SOURCES,
-        REPORTS,
+        reports::REPORTS,
     ]
     .into_iter()
     .flatten()
@@ -285,54 +283,6 @@ static KEYS: &[Spec] = &[
         categories: "keyspace read",
         key: KeyUse::None,
         run: |args, server| Explain::parse(args)?.run(server),
-    },
-];
-
-/// The commands that tell what the module does.
-static REPORTS: &[Spec] = &[
-    Spec {
-        name: "INVAL.STATS",
-        sub: None,
-        syntax: "[RESET | section [section ...]]",
-        summary: "Counters and times in total, by rule and by event; RESET sets them to nothing.",
-        complexity: "O(N) where N is the number of rules and events counted.",
-        flags: "readonly allow-stale",
-        categories: "read",
-        key: KeyUse::None,
-        run: |args, server| Stats::parse(args)?.run(server),
-    },
-    Spec {
-        name: "INVAL.HEALTH",
-        sub: None,
-        syntax: "",
-        summary: "Whether all is well, check by check, and what to do if not.",
-        complexity: "O(1)",
-        flags: "readonly fast allow-stale",
-        categories: "read",
-        key: KeyUse::None,
-        run: health::run,
-    },
-    Spec {
-        name: "INVAL.CHECK",
-        sub: None,
-        syntax: "",
-        summary: "For debugging: compares keyspace and state while the server waits, and tells the first disagreement.",
-        complexity: "O(N) where N is the number of keys.",
-        flags: "readonly",
-        categories: "admin dangerous",
-        key: KeyUse::None,
-        run: check::run,
-    },
-    Spec {
-        name: "INVAL.HELP",
-        sub: None,
-        syntax: "",
-        summary: "This list.",
-        complexity: "O(1)",
-        flags: "readonly fast allow-stale",
-        categories: "",
-        key: KeyUse::None,
-        run: |args, _| help(args, |_| true),
     },
 ];
 

@@ -22,6 +22,6 @@ fn look(server: &mut Server) -> Look {
         let counted = state.windows.server(figures);
         let (hits, misses, evicted) = (counted.hits, counted.misses, counted.evicted);
         let totals = Totals { hits, misses, evicted, ..state.totals() };
-        state.windows.look(now_ms, totals, &state.stats.times)
+        state.windows.look(now_ms, totals, &state.stats.all.both)
     })
 }

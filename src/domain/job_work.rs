@@ -3,7 +3,9 @@
 use super::State;
 use super::doomed::JobSlot;
 use super::jobs::{ENDED_MAX, Head, Job, Report, Stage, Work};
+use super::journal::{Caller, Facts};
 use super::key_table::KeyId;
+use super::log_line;
 use super::lookup::Strategy;
 use super::name::{Db, NameList};
 use super::outcome::Outcome;
@@ -43,7 +45,7 @@ impl State {
             steps: 0,
         };
         let outcome = Outcome::of(&plan);
-        let work = Some(Work { id, plan, outcome });
+        let work = Some(Work { id, plan, outcome, by: Caller::default() });
         self.jobs.under_way.push(Job { id, slot, head, planned, deleted, deleted_here: 0, work });
         self.jobs.last = self.jobs.last.max(id);
         true
@@ -91,9 +93,10 @@ impl State {
         }
     }
 
-    /// What making the plan came to.
-    pub fn job_resolved(&mut self, id: u64, refused: u64, micros: u64) {
+    /// What making the plan came to, and who asked.
+    pub fn job_resolved(&mut self, id: u64, refused: u64, micros: u64, by: Caller) {
         if let Some(work) = self.jobs.get_mut(id).and_then(|job| job.work.as_mut()) {
+            work.by = by;
             work.outcome.refused = refused;
             work.outcome.resolve_micros = micros;
         }
@@ -106,10 +109,11 @@ impl State {
 
     /// Writes down what this server did of a job that is about to end: keys of its plan that
     /// it did not delete were absent, or stay.
-    pub fn record_job(&mut self, id: u64, now_ms: u64) {
+    /// Gives the lines that its rules ask for.
+    pub fn record_job(&mut self, id: u64, now_ms: u64) -> Vec<String> {
         let left = self.job_left(id);
-        let Some(job) = self.jobs.get_mut(id) else { return };
-        let Some(work) = &mut job.work else { return };
+        let Some(job) = self.jobs.get_mut(id) else { return vec![] };
+        let Some(work) = &mut job.work else { return vec![] };
         let outcome = &mut work.outcome;
         outcome.total.deleted = job.deleted_here;
         for count in outcome.per_target.iter_mut().filter(|_| left == 0) {
@@ -117,11 +121,24 @@ impl State {
         }
         outcome.total.absent = outcome.total.matched.saturating_sub(outcome.total.deleted + left);
         self.stats.record(&self.rules, &work.plan, outcome, now_ms);
+        let facts = Facts::of(&work.plan, outcome, now_ms);
+        let text = Some(job.head.text.as_slice());
+        self.journal.log(&Facts { job: text, ..facts }, &work.by);
+        log_line::of_plan(&work.plan, outcome, text, work.plan.db, now_ms)
     }
 
     /// Takes the work of the oldest job out.
     pub fn take_work(&mut self) -> Option<Work> {
         self.jobs.under_way.first_mut()?.work.take()
+    }
+
+    /// Writes down why the keys of a batch went.
+    pub fn note_batch(&mut self, work: &Work, now_ms: u64) {
+        self.stats.top.record_keys(&work.plan, &work.outcome);
+        let facts = Facts::of(&work.plan, &work.outcome, now_ms);
+        let head = self.jobs.under_way.iter().find(|job| job.id == work.id).map(|job| &job.head);
+        let job = head.map(|head| head.text.as_slice());
+        self.journal.note_keys(&Facts { job, ..facts }, &work.by, &work.plan, &work.outcome);
     }
 
     /// Puts the work of a job back, unless the job has ended meanwhile.

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use super::doomed::{JobSlot, NO_RULE};
+use super::journal::Caller;
 use super::key_names::JOB_SLOTS;
 use super::outcome::Outcome;
 use super::plan::Plan;
@@ -44,6 +45,8 @@ pub struct Work {
     pub plan: Plan,
     /// What happened so far, here.
     pub outcome: Outcome,
+    /// Who asked, if he asked here.
+    pub by: Caller,
 }
 
 impl Work {

@@ -38,8 +38,10 @@ pub mod index_memory;
 pub mod job_record;
 mod job_work;
 pub mod jobs;
+pub mod journal;
 mod key_names;
 pub mod key_table;
+pub mod log_line;
 pub mod lookup;
 pub mod mapping;
 pub mod mapping_document;
@@ -104,6 +106,7 @@ use deletion::Deletion;
 use fence::Fence;
 use index_memory::IndexMemory;
 use jobs::Jobs;
+use journal::Journal;
 use mapping::Mapping;
 use mapping_table::MappingTable;
 use name::Db;
@@ -151,6 +154,8 @@ pub struct State {
     pub stats: Stats,
     /// And how fast.
     pub windows: Windows,
+    /// And lately, by whom and why.
+    pub journal: Journal,
     /// The bound of what may be known and deleted.
     fence: Fence,
     /// How much of the keyspace is known.

@@ -132,19 +132,20 @@ enum Pick<'a> {
 ///
 /// # Errors
 /// A pattern takes too many steps.
-pub fn build(state: &mut State, db: Db, request: Request) -> Result<Plan> {
-    build_up_to(state, db, request, None, u64::MAX)
+pub fn build(state: &mut State, db: Db, mut request: Request) -> Result<Plan> {
+    build_up_to(state, db, &mut request, None, u64::MAX)
 }
 
 /// Looks a request up, in what a scan of the server found if the index does not know every
-/// name; copies no more than `most` names, and counts the others.
+/// name; copies no more than `most` names, and counts the others. The plan takes origin and rules of
+/// the request over; they stay there when there is none.
 ///
 /// # Errors
 /// As [`build`].
 pub fn build_up_to(
     state: &mut State,
     db: Db,
-    request: Request,
+    request: &mut Request,
     scan: Option<Scan>,
     most: u64,
 ) -> Result<Plan> {
@@ -156,10 +157,10 @@ pub fn build_up_to(
     let mut positions = HashMap::new();
     let (mut matched, mut doomed, mut doomed_count) = (0, NameList::default(), 0);
     let mut doomed_ids = vec![];
-    let refused = count_refused(state, &request);
+    let refused = count_refused(state, request);
     let budget = Budget::new(if request.any_steps { StepsMax(0) } else { state.steps_max });
     let (mut targets, steps) =
-        pick(state, db, &request, scan, budget, |keys, target, rule, pick| {
+        pick(state, db, request, scan, budget, |keys, target, rule, pick| {
             let rule_soft_ms = request.rules.get(rule).and_then(|rule| rule.soft_ms);
             let wants_warm = request.rules.get(rule).is_some_and(|rule| rule.warm);
             let warm = wants_warm.then_some(rule as u32);
@@ -208,9 +209,9 @@ pub fn build_up_to(
         }
     }
     let mut plan = Plan {
-        origin: request.origin,
+        origin: std::mem::replace(&mut request.origin, Origin::Purge),
         db,
-        rules: request.rules,
+        rules: std::mem::take(&mut request.rules),
         targets,
         names,
         ids,

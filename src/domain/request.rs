@@ -119,6 +119,8 @@ pub struct PlanRule {
     pub soft_ms: Option<u64>,
     /// Whether the event is collected, and this request hits none of its keys.
     pub collects: bool,
+    /// Whether what it comes to is written down as a line of JSON.
+    pub logs: bool,
 }
 
 impl PlanRule {
@@ -132,6 +134,7 @@ impl PlanRule {
             warm_terms: WarmTerms::default(),
             soft_ms: None,
             collects: false,
+            logs: false,
         }
     }
 
@@ -145,6 +148,7 @@ impl PlanRule {
             warm_terms: rule.warm_terms,
             soft_ms: rule.soft_ms,
             collects: false,
+            logs: rule.logs,
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Rule {
     pub emits: Vec<Emit>,
     /// The group of rules that it belongs to; empty for none.
     pub domain: String,
+    /// Whether each of its invalidations is written down as a line of JSON.
+    pub logs: bool,
     /// Free text.
     pub description: String,
     /// Whether it takes part at all.

@@ -147,8 +147,10 @@ impl RuleTable {
 
     /// Whether a rule says what older modules do not read.
     pub fn say_more(&self) -> bool {
-        let says =
-            |rule: &Rule| rule.batch.is_some() || !rule.emits.is_empty() || !rule.domain.is_empty();
+        let says = |rule: &Rule| {
+            let groups = rule.batch.is_some() || !rule.emits.is_empty() || !rule.domain.is_empty();
+            groups || rule.logs
+        };
         self.rules.values().any(says)
     }
 

@@ -50,10 +50,6 @@ pub struct RuleRow {
 pub struct Stats {
     /// Events, purges and what was collected together.
     pub all: Row,
-    /// The time of each of them from its start to its end.
-    pub times: Times,
-    /// The same summed up, in microseconds.
-    pub run_micros: u64,
     /// Microseconds that the server was held up by them.
     pub busy_micros: u64,
     /// Events that somebody told, and that were carried out.
@@ -111,7 +107,7 @@ impl State {
             keys_deleted: all.keys.deleted,
             keys_marked: all.keys.marked,
             keys_warmed: all.keys.warmed,
-            run_micros: self.stats.run_micros,
+            run_micros: all.both.sum(),
             busy_micros: self.stats.busy_micros,
             ..Totals::default()
         }
@@ -131,9 +127,6 @@ impl Stats {
             self.dry_runs += 1;
             return;
         }
-        let micros = outcome.resolve_micros + outcome.delete_micros;
-        self.times.record(micros);
-        self.run_micros += micros;
         self.all.refused += outcome.refused;
         self.warm_refused += outcome.warm_refused;
         // What is collected may match yet.

@@ -10,6 +10,7 @@ use redis_module::{RedisGILGuard, raw};
 use super::api::{Ctx, bytes, call, log_warning};
 use super::glue::ascii;
 use super::guard::guarded;
+use super::journal;
 use super::state::{MainThread, shared};
 use super::walk;
 use super::warming;
@@ -18,6 +19,7 @@ use crate::domain::batch::{BATCH_SIZE_MAX, BATCH_TIMEOUT_MAX_MS};
 use crate::domain::batches::BatchLimits;
 use crate::domain::budget::{STEPS_MAX_DEFAULT, StepsMax};
 use crate::domain::fence::Fence;
+use crate::domain::journal::JournalLimits;
 use crate::domain::warm_terms::DELAY_MAX_MS;
 
 /// Microseconds of one slice of the walk over a keyspace that was there before, and of the
@@ -55,6 +57,16 @@ static DEDUPE_WINDOW_MS: AtomicI64 = AtomicI64::new(300_000);
 
 /// Ids that are known, and entities: some 150 bytes each.
 static DEDUPE_MAX: AtomicI64 = AtomicI64::new(100_000);
+
+/// Microseconds of the fastest invalidation that is logged; -1: nothing is.
+static LOG_SLOWER_THAN_US: AtomicI64 = AtomicI64::new(0);
+
+/// Most entries of the log, some 150 bytes each.
+static LOG_MAX_LEN: AtomicI64 = AtomicI64::new(128);
+
+/// Most keys of which it is known why they went: some 150 bytes for each invalidation, and the
+/// name.
+static WHY_RING: AtomicI64 = AtomicI64::new(10_000);
 
 /// Names in a list of a published message; -1: nothing is published.
 static PUBLISH_NAMES: AtomicI64 = AtomicI64::new(100);
@@ -104,7 +116,11 @@ impl Number {
     }
 }
 
-static NUMBERS: [Number; 18] = [
+static NUMBERS: [Number; 22] = [
+    Number::new(c"log-stream-maxlen", &journal::STREAM_MAXLEN, 0, 10_000_000),
+    Number::new(c"log-slower-than", &LOG_SLOWER_THAN_US, -1, i64::MAX),
+    Number::new(c"log-max-len", &LOG_MAX_LEN, 0, 1_000_000),
+    Number::new(c"why-ring", &WHY_RING, 0, 10_000_000),
     Number::new(c"source-slice-us", &SOURCE_SLICE_US, 50, 1_000_000),
     Number::new(c"dead-maxlen", &DEAD_MAXLEN, 1, 10_000_000),
     Number::new(c"batch-size", &BATCH_SIZE, 1, BATCH_SIZE_MAX.cast_signed()),
@@ -249,6 +265,11 @@ fn apply_numbers(ctx: Ctx) {
     shared(&ctx, |shared| {
         shared.with(|state| {
             state.steps_max = StepsMax(value(&PATTERN_MAX_STEPS));
+            state.journal.limits = JournalLimits {
+                slower_than_micros: u64::try_from(LOG_SLOWER_THAN_US.load(Ordering::Relaxed)).ok(),
+                log_len: value(&LOG_MAX_LEN),
+                why_keys: value(&WHY_RING),
+            };
             if state.memory.max() != max {
                 state.set_index_max(max);
             }

@@ -1,6 +1,6 @@
 //! The port on a live server.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use redis_module::raw;
 
-use super::api::{Ctx, Str, bytes, call, errno, is_paused};
+use super::api::{Ctx, Str, bytes, call, is_paused};
 use super::batches;
 use super::config;
 use super::deletes;
 use super::figures;
 use super::guard::guarded;
+use super::journal;
 use super::notifications;
 use super::slices;
 use super::sources;
@@ -21,70 +22,38 @@ use super::streams;
 use super::waiters;
 use super::warming;
 use crate::commands::keyspace::{Denied, EventLimits, Keyspace, WarmEntry, WarmSettings};
+use crate::domain::journal::Caller;
 use crate::domain::name::{Db, NameList};
 use crate::domain::rule::Priority;
 use crate::domain::source::{Entry, EntryId};
 use crate::domain::waiting::Waiter;
 use crate::domain::windows::ServerFigures;
 
-/// Up to so many names are kept as strings between check and deletion. For more it is cheaper
-/// to ask first whether the user may touch all keys, which takes some 50 microseconds.
-const CHECKED_MAX: usize = 1000;
-
 /// The start of the module's clock.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// The name under which the server's latency monitor shows invalidations.
+const LATENCY_EVENT: &CStr = c"inval-invalidation";
+
 /// See the module.
 pub(super) struct LiveKeyspace {
-    ctx: Ctx,
+    pub(super) ctx: Ctx,
     /// Whether the module acts of its own accord.
-    for_nobody: bool,
+    pub(super) for_nobody: bool,
     /// Names that were checked and wait for their deletion, as the server wants them.
-    checked: Vec<Str>,
+    pub(super) checked: Vec<Str>,
+    /// Who asks, once that was looked up.
+    pub(super) user: Option<String>,
 }
 
 impl LiveKeyspace {
     pub(super) fn new(ctx: Ctx) -> Self {
-        Self { ctx, for_nobody: false, checked: vec![] }
+        Self { ctx, for_nobody: false, checked: vec![], user: None }
     }
 
     /// For what the module does of its own accord: nobody's permissions count.
     pub(super) fn for_nobody(ctx: Ctx) -> Self {
         Self { for_nobody: true, ..Self::new(ctx) }
-    }
-
-    /// Whether a user stands behind the command. Without one (another module's timer, the
-    /// primary, the append-only file) asking for its name would crash the server. `RM_Call`
-    /// with `C` looks for the user first and says ENOTSUP when there is none, and ENOENT for
-    /// a command that no server has; nothing runs and nothing is logged either way.
-    fn has_user(&self) -> bool {
-        if self.for_nobody {
-            return false;
-        }
-        errno::set(0);
-        let reply =
-            call!(RedisModule_Call(self.ctx.0, c"inval.probe-for-a-user".as_ptr(), c"C".as_ptr()));
-        if let Some(reply) = reply.filter(|reply| !reply.is_null()) {
-            call!(RedisModule_FreeCallReply(reply));
-        }
-        errno::get() != libc::ENOTSUP
-    }
-
-    /// Whether the user has the pattern `~*`: then no key needs a look.
-    fn may_touch_all_keys(&self, user: *mut raw::RedisModuleString) -> bool {
-        // SAFETY: the caller keeps the string.
-        let words = [self.ctx.string(b"GETUSER"), self.ctx.string(unsafe { bytes(user) })];
-        let Ok(user) = self.ctx.call(c"ACL", c"", &words) else { return false };
-        // Field names and values in turn. Fields of selectors lie deeper.
-        let mut fields = (0..).map_while(|at| user.element(at));
-        while let Some(field) = fields.next() {
-            if field == "keys" {
-                let patterns = fields.next().unwrap_or_default();
-                return patterns.split(' ').any(|pattern| pattern == "~*");
-            }
-            fields.next();
-        }
-        false
     }
 }
 
@@ -165,58 +134,15 @@ impl Keyspace for LiveKeyspace {
     }
 
     fn first_denied(&mut self, names: &NameList) -> Option<Denied> {
-        if names.is_empty() || self.for_nobody || self.is_obeying() || !self.has_user() {
-            return None;
-        }
-        let name = call!(RedisModule_GetCurrentUserName(self.ctx.0)).filter(|name| !name.is_null());
-        let Some(name) = name else { return Some(Denied { user: "(unknown)".to_owned(), at: 0 }) };
-        let name = Str::owned(self.ctx, name);
-        // SAFETY: `name` lives until the end of this function.
-        let shown = String::from_utf8_lossy(unsafe { bytes(name.string) }).into_owned();
-        // A user that was deleted meanwhile has no rights: fail closed.
-        let user = call!(RedisModule_GetModuleUserFromUserName(name.string))
-            .filter(|user| !user.is_null());
-        let Some(user) = user else { return Some(Denied { user: shown, at: 0 }) };
-        let may = |key: &Str| {
-            let status = call!(RedisModule_ACLCheckKeyPermissions(
-                user,
-                key.string,
-                raw::REDISMODULE_CMD_KEY_DELETE as c_int
-            ));
-            if status == Some(raw::Status::Ok as c_int) {
-                return true;
-            }
-            call!(RedisModule_ACLAddLogEntry(
-                self.ctx.0,
-                user,
-                key.string,
-                raw::RedisModuleACLLogEntryReason_REDISMODULE_ACL_LOG_KEY
-            ));
-            false
-        };
-        let string = |key| self.ctx.string(key);
-        let mut checked = vec![];
-        let at = match names.len() > CHECKED_MAX {
-            true if self.may_touch_all_keys(name.string) => None,
-            true => names.iter().position(|key| !may(&string(key))),
-            false => {
-                checked = names.iter().map(string).collect();
-                checked.iter().position(|key| !may(key))
-            }
-        };
-        self.checked = checked;
-        call!(RedisModule_FreeModuleUser(user));
-        at.map(|at| Denied { user: shown, at })
+        self.denied(names)
     }
 
     fn may_delete_all(&mut self) -> bool {
-        if self.is_obeying() || !self.has_user() {
-            return true;
-        }
-        let name = call!(RedisModule_GetCurrentUserName(self.ctx.0)).filter(|name| !name.is_null());
-        let Some(name) = name else { return false };
-        let name = Str::owned(self.ctx, name);
-        self.may_touch_all_keys(name.string)
+        self.may_touch_all()
+    }
+
+    fn caller(&mut self) -> Caller {
+        self.who_asks()
     }
 
     fn is_hot(&mut self, name: &[u8], within_ms: u64) -> bool {
@@ -309,6 +235,15 @@ impl Keyspace for LiveKeyspace {
     fn is_obeying(&self) -> bool {
         self.ctx
             .has_flag(raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    fn log_line(&mut self, line: &str) {
+        journal::write(self.ctx, line);
+    }
+
+    fn sample_latency(&mut self, ms: u64) {
+        let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+        call!(RedisModule_LatencyAddSample(LATENCY_EVENT.as_ptr(), ms));
     }
 
     fn figures(&mut self) -> ServerFigures {

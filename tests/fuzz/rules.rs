@@ -116,6 +116,7 @@ fn rule() -> impl Strategy<Value = Value> {
         optional("warmCache", any::<bool>().prop_map(Value::Bool).boxed()),
         optional("warmDelay", (0..4_000_000_u64).prop_map(|ms| json!(ms)).boxed()),
         optional("warmHot", any::<bool>().prop_map(Value::Bool).boxed()),
+        optional("logInvalidation", any::<bool>().prop_map(Value::Bool).boxed()),
         optional("description", text(any::<String>().boxed())),
         optional("enabled", any::<bool>().prop_map(Value::Bool).boxed()),
     ];

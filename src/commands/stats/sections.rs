@@ -160,6 +160,7 @@ pub(super) fn row(row: &Row) -> Reply {
         ("keys_refused", Reply::count(row.refused)),
         ("keys_warmed", Reply::count(row.keys.warmed)),
         ("last_ms", Reply::count(row.last_ms)),
+        ("micros", times(&row.both)),
         ("resolve_micros", times(&row.resolve)),
         ("delete_micros", times(&row.delete)),
     ])

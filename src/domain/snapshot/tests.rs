@@ -103,7 +103,7 @@ fn sample_with_jobs() -> State {
                 warm: event.is_some(),
                 warm_terms: WarmTerms::default(),
                 soft_ms: None,
-                collects: false,
+                ..PlanRule::nameless()
             }],
         };
         assert!(state.open_job(id, head, 10 * id, id));

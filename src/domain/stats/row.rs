@@ -13,16 +13,20 @@ const DIGITS: u8 = 2;
 
 /// Times in microseconds; takes no memory before the first.
 #[derive(Clone, Debug, Default)]
-pub struct Times(Option<Histogram<u32>>);
+pub struct Times {
+    histogram: Option<Histogram<u32>>,
+    sum: u64,
+}
 
 impl Times {
-    /// Counts one time; below a microsecond counts as one.
+    /// Counts one time; in percentiles one below a microsecond counts as one.
     pub fn record(&mut self, micros: u64) {
-        if self.0.is_none() {
+        self.sum += micros;
+        if self.histogram.is_none() {
             // A number of digits that the library takes. It grows with what it is told.
-            self.0 = Histogram::new(DIGITS).ok();
+            self.histogram = Histogram::new(DIGITS).ok();
         }
-        if let Some(histogram) = &mut self.0 {
+        if let Some(histogram) = &mut self.histogram {
             // It may be as large as it has to.
             let _ = histogram.record(micros.clamp(1, MICROS_MAX));
         }
@@ -30,29 +34,37 @@ impl Times {
 
     /// How many were counted.
     pub fn count(&self) -> u64 {
-        self.0.as_ref().map_or(0, Histogram::len)
+        self.histogram.as_ref().map_or(0, Histogram::len)
     }
 
     /// The time that `percent` of all did not exceed; 0 before the first.
     pub fn percentile(&self, percent: f64) -> u64 {
-        self.0
+        self.histogram
             .as_ref()
             .map_or(0, |histogram| histogram.value_at_percentile(percent).min(histogram.max()))
     }
 
     /// The longest time.
     pub fn max(&self) -> u64 {
-        self.0.as_ref().map_or(0, Histogram::max)
+        self.histogram.as_ref().map_or(0, Histogram::max)
     }
 
     /// The mean time.
     pub fn mean(&self) -> f64 {
-        self.0.as_ref().map_or(0.0, Histogram::mean)
+        match self.count() {
+            0 => 0.0,
+            count => self.sum as f64 / count as f64,
+        }
+    }
+
+    /// All of them together.
+    pub fn sum(&self) -> u64 {
+        self.sum
     }
 
     /// How many did not exceed each of these times, which grow.
     pub fn up_to(&self, bounds: &[u64]) -> Vec<u64> {
-        let Some(histogram) = &self.0 else { return vec![0; bounds.len()] };
+        let Some(histogram) = &self.histogram else { return vec![0; bounds.len()] };
         let mut from = 0;
         let mut sum = 0;
         let up_to = |bound: &u64| {
@@ -66,7 +78,8 @@ impl Times {
 
     /// Adds the times of another.
     pub fn add(&mut self, other: &Self) {
-        match (&mut self.0, &other.0) {
+        self.sum += other.sum;
+        match (&mut self.histogram, &other.histogram) {
             (_, None) => {}
             (Some(sum), Some(other)) => drop(sum.add(other)),
             (none, Some(other)) => *none = Some(other.clone()),
@@ -76,10 +89,11 @@ impl Times {
     /// The times that came after `before`, which was a copy of this one.
     pub fn since(&self, before: &Self) -> Self {
         let mut times = self.clone();
-        if let (Some(now), Some(before)) = (&mut times.0, &before.0)
-            && now.subtract(before).is_err()
-        {
-            return self.clone();
+        if let (Some(now), Some(then)) = (&mut times.histogram, &before.histogram) {
+            if now.subtract(then).is_err() {
+                return self.clone();
+            }
+            times.sum = times.sum.saturating_sub(before.sum);
         }
         times
     }
@@ -104,6 +118,8 @@ pub struct Row {
     pub resolve: Times,
     /// Time to check, delete and queue them. A rule's row counts the whole event's.
     pub delete: Times,
+    /// Both together.
+    pub both: Times,
 }
 
 impl Row {
@@ -112,6 +128,7 @@ impl Row {
         self.count(count, now_ms, waits);
         self.resolve.record(outcome.resolve_micros);
         self.delete.record(outcome.delete_micros);
+        self.both.record(outcome.resolve_micros + outcome.delete_micros);
     }
 
     /// Counts a run without its times.
@@ -132,6 +149,7 @@ impl Row {
         self.last_ms = self.last_ms.max(other.last_ms);
         self.resolve.add(&other.resolve);
         self.delete.add(&other.delete);
+        self.both.add(&other.both);
     }
 }
 

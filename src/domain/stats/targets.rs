@@ -144,8 +144,8 @@ pub struct Summed<'a> {
     pub text: &'a [u8],
     /// The keys.
     pub target: TargetRow,
-    /// The events of the rules that write it; none for a purge.
-    pub events: Vec<&'a str>,
+    /// The events of the rules that write it, each with its runs; `None` for purges.
+    pub events: Vec<(Option<&'a str>, u64)>,
     rows: Vec<&'a Row>,
 }
 
@@ -174,10 +174,10 @@ impl Stats {
                 if wanted(kind) && row.runs > 0 {
                     let sum = sums.entry((kind, text)).or_insert_with(|| Summed::new(kind, text));
                     sum.target.add(row);
+                    sum.events.push((Some(rule.event.as_str()), row.runs));
                     // Twice in one rule is once in its times.
                     if !sum.rows.iter().any(|known| std::ptr::eq(*known, &raw const of.row)) {
                         sum.rows.push(&of.row);
-                        sum.events.push(rule.event.as_str());
                     }
                 }
             }
@@ -186,6 +186,7 @@ impl Stats {
             if wanted(kind) {
                 let sum = sums.entry((kind, text)).or_insert_with(|| Summed::new(kind, text));
                 sum.target.add(of_target);
+                sum.events.push((None, of_target.runs));
                 sum.rows.push(row);
             }
         }

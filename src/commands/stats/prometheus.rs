@@ -1,0 +1,330 @@
+//! `INVAL.STATS FORMAT prometheus`: the figures in Prometheus' text format, version 0.0.4
+//! (Prometheus documentation, "Exposition formats").
+
+use std::fmt::{Display, Write as _};
+
+use super::is_pattern;
+use crate::domain::State;
+use crate::domain::rule::Priority;
+use crate::domain::source::Source;
+use crate::domain::stats::targets::{CLEARED_BOUNDS, Summed};
+use crate::domain::stats::{Row, Times};
+use crate::domain::windows::Rates;
+
+/// Upper bounds of the buckets of times, in microseconds: from a key by name to what clients notice.
+const MICROS_BOUNDS: [u64; 12] =
+    [10, 50, 100, 500, 1000, 5000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000];
+
+const MICROS_PER_SECOND: f64 = 1e6;
+
+/// Stands for what is not shown on its own, so that sums are right.
+const REST: &str = "(rest)";
+
+/// What is told beside the state.
+pub struct Beside<'a> {
+    /// What happened in each window.
+    pub rates: &'a [Rates],
+    /// Entries of the warm queues.
+    pub queues: &'a [(Priority, u64)],
+    /// Sources, with the entries that wait and for how many milliseconds.
+    pub sources: &'a [(Source, u64, u64)],
+    /// Rules and targets that are shown on their own.
+    pub rows: usize,
+}
+
+/// A page of metrics.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    /// Begins a metric.
+    fn metric(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.0.push_str(name);
+        for (at, (label, text)) in labels.iter().enumerate() {
+            let _ = write!(self.0, "{}{label}=\"", if at == 0 { '{' } else { ',' });
+            for c in text.chars() {
+                match c {
+                    '\\' => self.0.push_str("\\\\"),
+                    '"' => self.0.push_str("\\\""),
+                    '\n' => self.0.push_str("\\n"),
+                    c => self.0.push(c),
+                }
+            }
+            self.0.push('"');
+        }
+        let end = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.0, "{end} {value}");
+    }
+
+    /// A metric with one sample.
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.metric(name, kind, help);
+        self.sample(name, &[], value);
+    }
+
+    /// The samples of a histogram: what did not exceed each bound, all, and the sum.
+    fn histogram(
+        &mut self,
+        name: &str,
+        label: (&str, &str),
+        buckets: impl Iterator<Item = (String, u64)>,
+        (count, sum): (u64, f64),
+    ) {
+        let bucket = format!("{name}_bucket");
+        for (bound, below) in buckets {
+            self.sample(&bucket, &[label, ("le", &bound)], below);
+        }
+        self.sample(&bucket, &[label, ("le", "+Inf")], count);
+        self.sample(&format!("{name}_sum"), &[label], sum);
+        self.sample(&format!("{name}_count"), &[label], count);
+    }
+
+    fn times(&mut self, name: &str, label: (&str, &str), times: &Times) {
+        let bounds = MICROS_BOUNDS.iter().map(|bound| seconds(*bound).to_string());
+        let buckets = bounds.zip(times.up_to(&MICROS_BOUNDS));
+        self.histogram(name, label, buckets, (times.count(), seconds(times.sum())));
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / MICROS_PER_SECOND
+}
+
+/// Writes the page.
+pub fn write(state: &State, beside: &Beside) -> String {
+    let mut page = Page::default();
+    totals(&mut page, state);
+    windows(&mut page, beside.rates);
+    rules(&mut page, state, beside.rows);
+    targets(&mut page, state, beside.rows);
+    cache(&mut page, state);
+    standing(&mut page, state, beside);
+    page.0
+}
+
+fn totals(page: &mut Page, state: &State) {
+    let stats = &state.stats;
+    let counters = [
+        ("inval_events_total", "Events that were carried out.", stats.events),
+        ("inval_purges_total", "Purges that were carried out.", stats.purges),
+        ("inval_batches_total", "Collected events that were carried out together.", stats.batches),
+        ("inval_events_unmatched_total", "Events that no rule took.", stats.events_unmatched),
+        (
+            "inval_invalidations_wasted_total",
+            "Invalidations that matched no key.",
+            stats.all.wasted,
+        ),
+        ("inval_invalidations_failed_total", "Invalidations given up.", stats.all.failures),
+        ("inval_errors_total", "Commands that were refused.", stats.errors),
+        ("inval_alerts_total", "Changes of a health check.", 0),
+    ];
+    for (name, help, value) in counters {
+        page.single(name, "counter", help, value);
+    }
+    let name = "inval_duration_seconds";
+    page.metric(name, "summary", "Time of all invalidations, by phase.");
+    for (phase, times) in [("resolve", &stats.all.resolve), ("delete", &stats.all.delete)] {
+        for (quantile, percent) in [("0.5", 50.0), ("0.95", 95.0), ("0.99", 99.0)] {
+            let labels = [("phase", phase), ("quantile", quantile)];
+            page.sample(name, &labels, seconds(times.percentile(percent)));
+        }
+        page.sample("inval_duration_seconds_sum", &[("phase", phase)], seconds(times.sum()));
+        page.sample("inval_duration_seconds_count", &[("phase", phase)], times.count());
+    }
+}
+
+fn windows(page: &mut Page, rates: &[Rates]) {
+    if let Some(all) = rates.last() {
+        page.single("inval_hits_total", "counter", "Look-ups that found a key.", all.totals.hits);
+        page.single(
+            "inval_misses_total",
+            "counter",
+            "Look-ups that found none.",
+            all.totals.misses,
+        );
+    }
+    type Of = fn(&Rates) -> Option<f64>;
+    let gauges: [(&str, &str, Of); 3] = [
+        ("inval_hit_rate", "Hits of all look-ups.", Rates::hit_rate),
+        ("inval_overhead_ratio", "Share of the server's time.", |rates| Some(rates.overhead())),
+        ("inval_efficiency_ratio", "Hit rate x (1 - overhead).", Rates::efficiency),
+    ];
+    for (name, help, of) in gauges {
+        page.metric(name, "gauge", help);
+        for rates in rates {
+            // There is no rate of nothing.
+            if let Some(value) = of(rates) {
+                page.sample(name, &[("window", rates.window)], value);
+            }
+        }
+    }
+}
+
+fn rules(page: &mut Page, state: &State, most: usize) {
+    let mut all: Vec<(&str, Row)> =
+        state.stats.rules.iter().map(|(name, of)| (&**name, of.row.clone())).collect();
+    all.sort_by(|a, b| (b.1.runs, a.0).cmp(&(a.1.runs, b.0)));
+    let rest = all.split_off(most.min(all.len()));
+    if !rest.is_empty() {
+        let mut sum = Row::default();
+        rest.iter().for_each(|(_, row)| sum.add(row));
+        all.push((REST, sum));
+    }
+    type Of = fn(&Row) -> u64;
+    let counters: [(&str, &str, Of); 3] = [
+        ("inval_runs_total", "Runs of a rule.", |row| row.runs),
+        ("inval_wasted_total", "Runs of a rule that matched no key.", |row| row.wasted),
+        ("inval_failures_total", "Runs of a rule that were given up.", |row| row.failures),
+    ];
+    for (name, help, of) in counters {
+        page.metric(name, "counter", help);
+        all.iter().for_each(|(rule, row)| page.sample(name, &[("rule", rule)], of(row)));
+    }
+    page.metric("inval_keys_total", "counter", "What became of the keys of a rule.");
+    for (rule, row) in &all {
+        let results = [
+            ("deleted", row.keys.deleted),
+            ("marked", row.keys.marked),
+            ("absent", row.keys.absent),
+            ("refused", row.refused),
+            ("warmed", row.keys.warmed),
+        ];
+        for (result, count) in results {
+            page.sample("inval_keys_total", &[("rule", rule), ("result", result)], count);
+        }
+    }
+}
+
+/// A target as a label: a tag says that it is one.
+fn label(of: &Summed) -> String {
+    let text = String::from_utf8_lossy(of.text);
+    if is_pattern(of.kind) || of.kind == "key" { text.into_owned() } else { format!("tag {text}") }
+}
+
+fn targets(page: &mut Page, state: &State, most: usize) {
+    let mut all = state.stats.targets(state.rules.iter(), |_| true);
+    all.sort_by(|a, b| (b.target.runs, a.text, a.kind).cmp(&(a.target.runs, b.text, b.kind)));
+    let rest = all.split_off(most.min(all.len()));
+    let mut labelled: Vec<(String, Row, Vec<u64>)> = vec![];
+    for of in &all {
+        let cleared = of.target.cleared.map(u64::from).to_vec();
+        let (label, row) = (label(of), of.row());
+        // A glob and a regex may be written alike.
+        match labelled.iter_mut().find(|(known, ..)| *known == label) {
+            Some(known) => join(known, &row, &cleared),
+            None => labelled.push((label, row, cleared)),
+        }
+    }
+    if !rest.is_empty() {
+        let mut sum = (REST.to_owned(), Row::default(), vec![0; CLEARED_BOUNDS.len() + 1]);
+        for of in &rest {
+            join(&mut sum, &of.row(), &of.target.cleared.map(u64::from));
+        }
+        labelled.push(sum);
+    }
+    let name = "cache_invalidations_total";
+    page.metric(name, "counter", "Runs of a target, by the events of its rules.");
+    let shown = by_event(&all);
+    for (event, pattern, runs) in &shown {
+        page.sample(name, &[("event_type", event), ("pattern", pattern)], runs);
+    }
+    if let Some((rest, row, _)) = labelled.last().filter(|(label, ..)| label == REST) {
+        page.sample(name, &[("event_type", rest), ("pattern", rest)], row.runs);
+    }
+    let name = "cache_keys_cleared";
+    page.metric(name, "histogram", "Keys that a run of a target deleted or marked.");
+    for (pattern, row, cleared) in &labelled {
+        let mut below = 0;
+        let buckets = CLEARED_BOUNDS.iter().zip(cleared).map(|(bound, count)| {
+            below += count;
+            (bound.to_string(), below)
+        });
+        let sum = (row.keys.deleted + row.keys.marked) as f64;
+        let count = cleared.iter().sum();
+        page.histogram(name, ("pattern", pattern), buckets, (count, sum));
+    }
+    let name = "cache_invalidation_duration_seconds";
+    page.metric(name, "histogram", "Time of the invalidations that a target had a part in.");
+    for (pattern, row, _) in &labelled {
+        page.times(name, ("pattern", pattern), &row.both);
+    }
+}
+
+fn join(sum: &mut (String, Row, Vec<u64>), row: &Row, cleared: &[u64]) {
+    sum.1.add(row);
+    sum.2.iter_mut().zip(cleared).for_each(|(sum, count)| *sum += count);
+}
+
+/// The runs of targets by event and label; those of purges under `(purge)`.
+fn by_event(targets: &[Summed]) -> Vec<(String, String, u64)> {
+    let mut runs: std::collections::BTreeMap<(String, String), u64> = Default::default();
+    for of in targets {
+        for (event, count) in &of.events {
+            *runs.entry((event.unwrap_or("(purge)").to_owned(), label(of))).or_default() += count;
+        }
+    }
+    runs.into_iter().map(|((event, label), count)| (event, label, count)).collect()
+}
+
+fn cache(page: &mut Page, state: &State) {
+    page.metric("inval_fetch_total", "counter", "Fetches by class and what they found.");
+    for (class, counts) in state.classes.iter() {
+        let results = [
+            ("hit", counts.hits),
+            ("stale", counts.stale),
+            ("miss", counts.misses),
+            ("busy", counts.busy),
+        ];
+        for (result, count) in results {
+            page.sample("inval_fetch_total", &[("class", &class.name), ("result", result)], count);
+        }
+    }
+    page.metric("inval_fills_total", "counter", "Fills by class and what became of them.");
+    for (class, counts) in state.classes.iter() {
+        for (result, count) in [("stored", counts.fills), ("refused", counts.refused)] {
+            page.sample("inval_fills_total", &[("class", &class.name), ("result", result)], count);
+        }
+    }
+    page.metric("inval_warm_total", "counter", "What became of keys that were to be warmed.");
+    for (result, count) in state.warming.all.fields() {
+        page.sample("inval_warm_total", &[("result", result)], count);
+    }
+}
+
+fn standing(page: &mut Page, state: &State, beside: &Beside) {
+    let (keys, tags, _) = state.sizes();
+    let gauges = [
+        ("inval_index_keys", "Keys that the module knows.", keys as u64),
+        ("inval_index_tags", "Tags that have keys.", tags as u64),
+        ("inval_index_bytes", "Memory of the index.", state.index_bytes() as u64),
+        ("inval_rules", "Rules.", state.rules.len() as u64),
+        ("inval_jobs", "Jobs under way.", state.jobs.len() as u64),
+        ("inval_jobs_remaining_keys", "Keys that they will delete.", state.doomed_keys()),
+    ];
+    for (name, help, value) in gauges {
+        page.single(name, "gauge", help, value);
+    }
+    page.metric("inval_warm_queue_length", "gauge", "Entries of a warm queue.");
+    for (priority, length) in beside.queues {
+        page.sample("inval_warm_queue_length", &[("priority", priority.as_str())], length);
+    }
+    type Of = fn(&(Source, u64, u64)) -> f64;
+    let sources: [(&str, &str, &str, Of); 4] = [
+        ("inval_source_lag_entries", "gauge", "Entries that wait.", |of| of.1 as f64),
+        ("inval_source_lag_seconds", "gauge", "Age of the first.", |of| of.2 as f64 / 1000.0),
+        ("inval_source_entries_total", "counter", "Entries taken.", |of| of.0.taken.entries as f64),
+        ("inval_source_dead_total", "counter", "Entries that are dead.", |of| {
+            of.0.taken.dead as f64
+        }),
+    ];
+    for (name, kind, help, of) in sources {
+        page.metric(name, kind, help);
+        for source in beside.sources {
+            page.sample(name, &[("source", &source.0.name)], of(source));
+        }
+    }
+}

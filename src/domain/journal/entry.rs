@@ -1,0 +1,252 @@
+//! An entry of the journal as bytes: numbers of few bytes, and names with their length.
+//!
+//! # Format
+//! The length of the head and the head: kind, time, database, counts, times, client, and then user,
+//! failure, what was asked for and the rules. In the ring of keys targets follow that took keys
+//! (the rule, empty for none; the kind; the text), and the keys: twice the position of the target,
+//! + 1 when the key was marked; the name.
+
+use super::{Facts, last_of};
+use crate::domain::name::{Db, Shown};
+use crate::domain::outcome::{Count, Outcome};
+use crate::domain::plan::Plan;
+use crate::domain::request::Origin;
+use crate::domain::varint::{read_name, read_number, write_name, write_number};
+
+/// Most names in a list of an entry: of rules, and of events. The rest is a number.
+const LISTED_MAX: usize = 10;
+
+/// What was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Events that somebody told, and those that follow.
+    Event,
+    /// A purge.
+    Purge,
+    /// What a rule had collected.
+    Batch,
+    /// A job.
+    Job,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Event, Self::Purge, Self::Batch, Self::Job];
+
+    /// As replies write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Purge => "purge",
+            Self::Batch => "batch",
+            Self::Job => "job",
+        }
+    }
+}
+
+/// An entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number, from 1 on.
+    pub id: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// In which database.
+    pub db: Db,
+    /// What was carried out.
+    pub kind: Kind,
+    /// The events, or what a purge named, on one line.
+    pub what: String,
+    /// The rules, in order of work; the first few.
+    pub rules: Vec<String>,
+    /// The user; or for whom the module acted; or empty.
+    pub by: String,
+    /// The client; 0 for none.
+    pub client: u64,
+    /// What became of the keys.
+    pub count: Count,
+    /// Keys named outside the fence.
+    pub refused: u64,
+    /// Time to find the keys.
+    pub resolve_micros: u64,
+    /// Time to check, delete and queue them.
+    pub delete_micros: u64,
+    /// Why it was given up; empty when it was not.
+    pub failure: String,
+}
+
+/// Why a key went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// What was carried out.
+    pub entry: Entry,
+    /// The rule that named the key; none for a purge.
+    pub rule: Option<String>,
+    /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for what a job took.
+    pub kind: String,
+    /// The name, pattern or tag that matched.
+    pub text: Vec<u8>,
+    /// Whether it was marked as stale and not deleted.
+    pub is_marked: bool,
+}
+
+/// Writes the head.
+pub fn write_head(facts: &Facts, by: &str, client: u64, out: &mut Vec<u8>) {
+    let kind = match (facts.job, facts.origin) {
+        (Some(_), _) => Kind::Job,
+        (_, Origin::Purge) => Kind::Purge,
+        (_, Origin::Collected(_)) => Kind::Batch,
+        (_, Origin::Events(_)) => Kind::Event,
+    };
+    // The length is known at the end.
+    let start = out.len();
+    out.extend([0; LENGTH_BYTES]);
+    out.push(kind as u8);
+    let Count { matched, deleted, marked, absent, warmed } = facts.count;
+    let times = [facts.resolve_micros, facts.delete_micros];
+    let numbers = [facts.at_ms, u64::from(facts.db.0), matched, deleted, marked, absent, warmed];
+    numbers.into_iter().chain([facts.refused]).chain(times).chain([client]).for_each(|number| {
+        write_number(number, out);
+    });
+    write_name(by.as_bytes(), out);
+    write_name(facts.failure.as_bytes(), out);
+    write_what(facts, out);
+    let named = || facts.rules.iter().filter_map(|rule| rule.name.as_deref());
+    let listed = named().take(LISTED_MAX).count();
+    write_number(listed as u64, out);
+    named().take(LISTED_MAX).for_each(|name| write_name(name.as_bytes(), out));
+    let len = u32::try_from(out.len() - start - LENGTH_BYTES).unwrap_or(0).to_le_bytes();
+    if let Some(slot) = out.get_mut(start..start + LENGTH_BYTES) {
+        slot.copy_from_slice(&len);
+    }
+}
+
+/// Bytes of the length of a head.
+const LENGTH_BYTES: usize = size_of::<u32>();
+
+fn write_what(facts: &Facts, out: &mut Vec<u8>) {
+    if let Some(job) = facts.job {
+        return write_name(job, out);
+    }
+    let told: Vec<&str> = match facts.origin.events() {
+        // The usual case needs no list.
+        [only] => return write_name(only.event.as_bytes(), out),
+        events => events.iter().filter(|e| e.follows.is_none()).map(|e| &*e.event).collect(),
+    };
+    let mut parts: Vec<String> = match told.is_empty() {
+        false => told.iter().take(LISTED_MAX).map(|event| (*event).to_owned()).collect(),
+        true => facts
+            .targets
+            .iter()
+            .take(LISTED_MAX)
+            .map(|target| format!("{} {}", target.kind, Shown(&target.text)))
+            .collect(),
+    };
+    let all = if told.is_empty() { facts.targets.len() } else { told.len() };
+    if all > parts.len() {
+        parts.push(format!("and {} more", all - parts.len()));
+    }
+    write_name(parts.join(", ").as_bytes(), out);
+}
+
+/// Writes the targets of a plan and the keys that went or were marked, the last `most` of them;
+/// gives their number.
+pub fn write_keys(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>) -> u64 {
+    let count = outcome.total.deleted + outcome.total.marked;
+    if plan.names.is_empty() || count == 0 {
+        return 0;
+    }
+    // Only what took keys is named; most plans have one target.
+    let took = |at: usize| {
+        outcome.per_target.get(at).is_some_and(|count| count.deleted + count.marked > 0)
+    };
+    let taking: Vec<usize> = (0..plan.targets.len()).filter(|at| took(*at)).collect();
+    write_number(taking.len() as u64, out);
+    for target in taking.iter().filter_map(|at| plan.targets.get(*at)) {
+        let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
+        write_name(rule.unwrap_or_default().as_bytes(), out);
+        write_name(target.kind.as_bytes(), out);
+        write_name(&target.text, out);
+    }
+    let deletes = plan.deletes();
+    let mut keys = 0;
+    for at in last_of(&plan.names, most)..plan.names.len() {
+        if !outcome.is_gone(at) {
+            continue;
+        }
+        let target = plan.taken_by.get(at).map_or(0, |target| *target as usize);
+        let place = taking.binary_search(&target).unwrap_or(0) as u64;
+        write_number(place * 2 + u64::from(at >= deletes), out);
+        write_name(plan.names.get(at).unwrap_or_default(), out);
+        keys += 1;
+    }
+    keys
+}
+
+/// Reads a head.
+pub fn read_head(mut bytes: &[u8], id: u64) -> Option<Entry> {
+    let rest = &mut bytes;
+    take_length(rest)?;
+    let (kind, tail) = rest.split_first()?;
+    *rest = tail;
+    let kind = Kind::ALL.get(usize::from(*kind)).copied()?;
+    let mut number = || read_number(rest);
+    let (at_ms, db) = (number()?, Db(u32::try_from(number()?).ok()?));
+    let (matched, deleted, marked) = (number()?, number()?, number()?);
+    let count = Count { matched, deleted, marked, absent: number()?, warmed: number()? };
+    let (refused, resolve_micros, delete_micros) = (number()?, number()?, number()?);
+    let client = number()?;
+    let (by, failure, what) = (text(rest)?, text(rest)?, text(rest)?);
+    let rules = (0..read_number(rest)?).map(|_| text(rest)).collect::<Option<_>>()?;
+    Some(Entry {
+        id,
+        at_ms,
+        db,
+        kind,
+        what,
+        rules,
+        by,
+        client,
+        count,
+        refused,
+        resolve_micros,
+        delete_micros,
+        failure,
+    })
+}
+
+/// Reads why a key went, if it is among the keys of an entry.
+pub fn find_key(bytes: &[u8], db: Db, key: &[u8]) -> Option<Cause> {
+    let mut rest = bytes;
+    let len = take_length(&mut rest)?;
+    let mut rest = rest.get(len..)?;
+    let mut targets = vec![];
+    for _ in 0..read_number(&mut rest)? {
+        targets.push((read_name(&mut rest)?, read_name(&mut rest)?, read_name(&mut rest)?));
+    }
+    while !rest.is_empty() {
+        let (place, name) = (read_number(&mut rest)?, read_name(&mut rest)?);
+        if name != key {
+            continue;
+        }
+        let entry = read_head(bytes, 0).filter(|entry| entry.db == db)?;
+        let (rule, kind, target) = targets.get(usize::try_from(place / 2).ok()?)?;
+        let (rule, kind) = (lossy(rule), lossy(kind));
+        let rule = (!rule.is_empty()).then_some(rule);
+        return Some(Cause { entry, rule, kind, text: target.to_vec(), is_marked: place % 2 == 1 });
+    }
+    None
+}
+
+fn take_length(rest: &mut &[u8]) -> Option<usize> {
+    let (len, tail) = rest.split_first_chunk::<LENGTH_BYTES>()?;
+    *rest = tail;
+    usize::try_from(u32::from_le_bytes(*len)).ok()
+}
+
+fn text(rest: &mut &[u8]) -> Option<String> {
+    read_name(rest).map(lossy)
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,131 @@
+use super::*;
+use crate::domain::State;
+use crate::domain::change::Change;
+use crate::domain::payload::Payload;
+use crate::domain::plan::build;
+use crate::domain::request::Request;
+use crate::domain::rule_document::parse_one;
+
+fn caller(user: &str) -> Caller {
+    Caller { user: user.to_owned(), client: 7 }
+}
+
+/// A plan of an event whose rule deletes `a:*` and marks `b`, and what became of it.
+fn planned() -> (Plan, Outcome) {
+    let mut state = State::default();
+    for key in ["a:1", "a:2", "b"] {
+        state.told(Change::Created, Db(3), key.as_bytes());
+    }
+    for (name, json) in [
+        ("first", r#"{"eventType":"e","cacheKeys":["none","a:*"]}"#),
+        ("soft", r#"{"eventType":"e","cacheKeys":["b"],"soft":1000}"#),
+    ] {
+        state.rules.set(parse_one(json.as_bytes(), Some(name)).unwrap());
+    }
+    let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+    let plan = build(&mut state, Db(3), request).unwrap();
+    let mut outcome = Outcome::of(&plan);
+    outcome.count(&plan, 0, |count| count.deleted += 1);
+    outcome.count(&plan, 1, |count| count.absent += 1);
+    outcome.was_absent(&plan, 1);
+    outcome.count(&plan, 2, |count| count.marked += 1);
+    (outcome.resolve_micros, outcome.delete_micros) = (300, 70_000);
+    (plan, outcome)
+}
+
+#[test]
+fn an_entry_is_read_as_it_was_written() {
+    let (plan, outcome) = planned();
+    let mut journal = Journal::default();
+    let facts = Facts::of(&plan, &outcome, 1_700_000_000_123);
+    journal.note(&facts, &caller("ann"), &plan, &outcome);
+    journal.log(&Facts { failure: "no", ..facts }, &Caller::default());
+    let [second, first] = &journal.last(9)[..] else { panic!() };
+    let expected = Entry {
+        id: 1,
+        at_ms: 1_700_000_000_123,
+        db: Db(3),
+        kind: Kind::Event,
+        what: "e".to_owned(),
+        rules: vec!["first".to_owned(), "soft".to_owned()],
+        by: "ann".to_owned(),
+        client: 7,
+        count: Count { matched: 3, deleted: 1, marked: 1, absent: 1, warmed: 0 },
+        refused: 0,
+        resolve_micros: 300,
+        delete_micros: 70_000,
+        failure: String::new(),
+    };
+    assert_eq!(*first, expected);
+    assert_eq!((second.id, second.by.as_str(), second.failure.as_str()), (2, "", "no"));
+    assert_eq!(journal.last(1).len(), 1);
+    journal.clear_log();
+    assert_eq!((journal.log_len(), journal.last(9).len()), (0, 0));
+}
+
+#[test]
+fn a_key_is_told_why_it_went() {
+    let (plan, outcome) = planned();
+    let mut journal = Journal::default();
+    for at_ms in [5, 6] {
+        journal.note(&Facts::of(&plan, &outcome, at_ms), &caller("ann"), &plan, &outcome);
+    }
+    let why = |journal: &mut Journal, db, key: &[u8]| -> Vec<(u64, String, Vec<u8>, bool)> {
+        let causes = journal.why(Db(db), key, 9).into_iter();
+        causes.map(|of| (of.entry.at_ms, of.rule.unwrap(), of.text, of.is_marked)).collect()
+    };
+    let gone = |at| (at, "first".to_owned(), b"a:*".to_vec(), false);
+    assert_eq!(why(&mut journal, 3, b"a:1"), [gone(6), gone(5)]);
+    let marked = |at| (at, "soft".to_owned(), b"b".to_vec(), true);
+    assert_eq!(why(&mut journal, 3, b"b"), [marked(6), marked(5)]);
+    // It was not there, or is another database's.
+    assert_eq!(why(&mut journal, 3, b"a:2"), []);
+    assert_eq!(why(&mut journal, 0, b"a:1"), []);
+    assert_eq!((journal.keys_known(), journal.why(Db(3), b"b", 1).len()), (4, 1));
+}
+
+#[test]
+fn both_rings_are_bounded() {
+    let (plan, outcome) = planned();
+    let mut journal = Journal::default();
+    journal.limits = JournalLimits { slower_than_micros: Some(70_300), log_len: 2, why_keys: 3 };
+    let facts = Facts::of(&plan, &outcome, 0);
+    for at_ms in 0..9 {
+        journal.note(&Facts { at_ms, ..facts }, &caller("ann"), &plan, &outcome);
+        let fast = Facts { at_ms: 100, delete_micros: 69_999, ..facts };
+        journal.log(&fast, &caller("ann"));
+    }
+    let times: Vec<u64> = journal.last(9).iter().map(|entry| entry.at_ms).collect();
+    assert_eq!((times, journal.last(1)[0].id), (vec![8, 7], 9));
+    assert_eq!(journal.keys_known(), 2);
+    // Of a wide plan the last keys are kept.
+    journal.limits.why_keys = 1;
+    journal.note(&facts, &caller("ann"), &plan, &outcome);
+    assert_eq!((journal.why(Db(3), b"a:1", 9).len(), journal.why(Db(3), b"b", 9).len()), (0, 1));
+    journal.limits = JournalLimits { slower_than_micros: None, log_len: 2, why_keys: 0 };
+    journal.clear_log();
+    journal.note(&facts, &caller("ann"), &plan, &outcome);
+    assert_eq!((journal.log_len(), journal.keys_known()), (0, 0));
+}
+
+#[test]
+fn what_was_asked_for_is_one_line_however_much_it_is() {
+    let mut state = State::default();
+    let mut journal = Journal::default();
+    let mut what = |request: Request| {
+        let plan = build(&mut state, Db(0), request).unwrap();
+        journal.log(&Facts::of(&plan, &Outcome::of(&plan), 0), &caller(""));
+        let entry = journal.last(1).remove(0);
+        (entry.kind, entry.what)
+    };
+    let tag = |at: usize| crate::domain::rule::Resolved::Tag(format!("t{at}\n").into_bytes());
+    let purge = what(Request::for_purge(vec![tag(1)], None));
+    assert_eq!(purge, (Kind::Purge, "tag t1\\n".to_owned()));
+    let (_, many) = what(Request::for_purge((0..12).map(tag).collect(), None));
+    assert!(many.ends_with("tag t9\\n, and 2 more"), "{many}");
+    let events = ["a", "b"]
+        .map(|name| crate::domain::request::Event::of(name.to_owned(), Payload::default()));
+    let state = State::default();
+    let request = Request::for_events(&state, events.into(), crate::domain::request::Collect::No);
+    assert_eq!(what(request.unwrap()), (Kind::Event, "a, b".to_owned()));
+}

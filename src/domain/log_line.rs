@@ -1,0 +1,96 @@
+//! Invalidations as lines of JSON, for rules that ask for it.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use super::name::Db;
+use super::outcome::Outcome;
+use super::plan::Plan;
+use super::request::PlanRule;
+
+/// One target of a rule.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    event_type: &'a str,
+    /// The key, pattern or tag, values put in; of a job what it is.
+    pattern: &'a str,
+    /// Keys that were deleted or marked.
+    keys_cleared: u64,
+    operation: &'static str,
+    timestamp: &'a str,
+    rule: &'a str,
+    db: u32,
+}
+
+/// A line for each target of the rules of a plan that ask for it; `job` stands for the targets of
+/// one.
+pub fn of_plan(
+    plan: &Plan,
+    outcome: &Outcome,
+    job: Option<&[u8]>,
+    db: Db,
+    at_ms: u64,
+) -> Vec<String> {
+    if !plan.rules.iter().any(|rule| rule.logs && !rule.collects) {
+        return vec![];
+    }
+    let at = UNIX_EPOCH + Duration::from_millis(at_ms);
+    let timestamp = humantime::format_rfc3339_millis(at).to_string();
+    let wants = |rule: &&PlanRule| rule.logs && !rule.collects;
+    let mut lines = vec![];
+    for (target, count) in plan.targets.iter().zip(&outcome.per_target) {
+        let Some(rule) = plan.rules.get(target.rule).filter(wants) else { continue };
+        let event = plan.origin.events().get(rule.event);
+        let line = Line {
+            event: "cache_invalidated",
+            event_type: event.map_or("", |event| &event.event),
+            pattern: &String::from_utf8_lossy(job.unwrap_or(&target.text)),
+            keys_cleared: count.deleted + count.marked,
+            operation: "CACHE_INVALIDATION",
+            timestamp: &timestamp,
+            rule: rule.name.as_deref().unwrap_or_default(),
+            db: db.0,
+        };
+        // Names and numbers: there is nothing in them that could fail to serialise.
+        lines.extend(serde_json::to_string(&line));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::State;
+    use crate::domain::change::Change;
+    use crate::domain::payload::Payload;
+    use crate::domain::plan::build;
+    use crate::domain::request::Request;
+    use crate::domain::rule_document::parse_one;
+
+    #[test]
+    fn a_rule_that_asks_for_it_has_a_line_for_each_target() {
+        let mut state = State::default();
+        state.told(Change::Created, Db(2), b"u:1:a");
+        let loud = r#"{"eventType":"e","cacheKeys":["u:{id}:*","none"],"logInvalidation":true}"#;
+        state.rules.set(parse_one(loud.as_bytes(), Some("loud")).unwrap());
+        state.rules.set(parse_one(br#"{"eventType":"e","tags":["t"]}"#, Some("quiet")).unwrap());
+        let payload = Payload::parse(br#"{"id":1}"#).unwrap();
+        let request = Request::for_event(&state, "e", &payload).unwrap();
+        let plan = build(&mut state, Db(2), request).unwrap();
+        let mut outcome = Outcome::of(&plan);
+        outcome.count(&plan, 0, |count| count.deleted += 1);
+        let lines = of_plan(&plan, &outcome, None, Db(2), 1_735_813_800_000);
+        let line = |pattern, cleared| {
+            format!(
+                r#"{{"event":"cache_invalidated","event_type":"e","pattern":"{pattern}","keys_cleared":{cleared},"operation":"CACHE_INVALIDATION","timestamp":"2025-01-02T10:30:00.000Z","rule":"loud","db":2}}"#
+            )
+        };
+        assert_eq!(lines, [line("u:1:*", 1), line("none", 0)]);
+        state.rules.remove("loud");
+        let request = Request::for_event(&state, "e", &payload).unwrap();
+        let plan = build(&mut state, Db(2), request).unwrap();
+        assert_eq!(of_plan(&plan, &Outcome::of(&plan), None, Db(2), 0), Vec::<String>::new());
+    }
+}
