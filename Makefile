@@ -59,7 +59,7 @@ check: ## formatting and lints, with the module and without
 
 unit: ## unit, property and doc tests; need neither Redis nor libclang
 	cargo test --no-default-features
-	cargo test -p inval-tools --lib --bins --test grafana
+	cargo test -p inval-tools --lib --bins
 
 runtimes:
 	@.ci/deps.sh python3-venv nodejs npm
@@ -67,7 +67,7 @@ runtimes:
 server: runtimes ## tests against a real server (INVAL_SERVER=path of its binary)
 	cargo test --features faults --no-fail-fast
 	cargo build --features faults
-	INVAL_MODULE='$(TARGET)/debug/libinval.so' cargo test -p inval-tools --test server
+	INVAL_MODULE='$(TARGET)/debug/libinval.so' cargo test -p inval-tools --test server --test grafana
 
 test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests on Redis 8.2.3 and Valkey 8.0.1
 

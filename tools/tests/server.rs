@@ -1,36 +1,20 @@
 //! Both programs against real servers with the module: what they show is what the server says.
-//!
-//! The module is the one that `INVAL_MODULE` names, or the one that `cargo build --features faults`
-//! has put beside these tests.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "server/loaded.rs"]
+mod loaded;
 #[path = "server/programs.rs"]
 mod programs;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::path::PathBuf;
+use std::fs;
 use std::process::{Command, Output};
-use std::{env, fs};
 
+use loaded::with_module;
 use programs::{Terminal, program, program_with};
 use support::{Server, eventually};
-
-/// The module to test with.
-fn module() -> PathBuf {
-    if let Some(path) = env::var_os("INVAL_MODULE") {
-        return path.into();
-    }
-    let tests = env::current_exe().unwrap();
-    let built = tests.ancestors().nth(2).unwrap().join("libinval.so");
-    assert!(built.exists(), "no {}: run cargo build --features faults", built.display());
-    built
-}
-
-fn with_module() -> Server {
-    Server::without_module(&["--loadmodule", module().to_str().unwrap()])
-}
 
 fn url(server: &Server) -> String {
     format!("redis://127.0.0.1:{}", server.port)

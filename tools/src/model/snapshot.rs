@@ -1,6 +1,7 @@
 //! One look at a server: all that it said at once.
 
 use super::node::Node;
+use super::numbers;
 use super::rows::{Row, Window};
 use super::server::Server;
 
@@ -39,10 +40,10 @@ pub struct Check {
     pub name: String,
     /// `healthy`, `warning` or `critical`.
     pub status: String,
-    /// What was measured.
+    /// What was measured, with its unit.
     pub value: String,
-    /// From where on it is a warning, and critical; `-` where there is no such limit.
-    pub limits: (String, String),
+    /// From where on it is a warning, and critical, in words; empty where there is no limit.
+    pub limits: String,
     /// What the value says.
     pub meaning: String,
     /// What to do.
@@ -198,16 +199,23 @@ fn words(node: &Node, name: &str) -> String {
 }
 
 fn check(node: &Node) -> Check {
-    let limit = |name| match node.get(name).is_null() {
-        // Before there were two limits there was one.
-        true => node.get("limit").figure(),
-        false => node.get(name).figure(),
+    let unit = words(node, "unit");
+    let in_unit = |value: &Node| match (unit.as_str(), value.count()) {
+        ("bytes", Some(count)) => numbers::bytes(count),
+        ("", _) => value.figure(),
+        _ if value.number().is_none() => value.figure(),
+        _ => format!("{} {unit}", value.figure()),
     };
+    // Before there were two limits there was one.
+    let limits = ["warning", "critical", "limit"].into_iter().filter_map(|name| {
+        let limit = node.get(name);
+        (!limit.is_null()).then(|| format!("{name} {}", in_unit(limit)))
+    });
     Check {
         name: words(node, "check"),
         status: words(node, "status"),
-        value: node.get("value").figure(),
-        limits: (limit("warning"), limit("critical")),
+        value: in_unit(node.get("value")),
+        limits: limits.collect::<Vec<_>>().join(", "),
         meaning: words(node, "meaning"),
         remedy: words(node, "remedy"),
     }

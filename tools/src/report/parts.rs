@@ -64,10 +64,9 @@ fn check(page: &mut Page, check: &Check) {
         _ => "",
     };
     page.raw(&format!("<div class=\"check {class}\">\n"));
-    let (warning, critical) = &check.limits;
-    let limits = match (warning.as_str(), critical.as_str()) {
-        ("-", "-") => String::new(),
-        _ => format!(" (warning {warning}, critical {critical})"),
+    let limits = match check.limits.as_str() {
+        "" => String::new(),
+        limits => format!(" ({limits})"),
     };
     let head = format!("{}: {} {}{limits}", check.status, check.name, check.value);
     page.paragraph("", &head);

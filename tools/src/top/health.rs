@@ -59,9 +59,12 @@ fn well(look: &Snapshot) -> Words {
 }
 
 fn check_lines(lines: &mut Vec<Words>, check: &Check) {
-    let (warning, critical) = &check.limits;
     let style = of_status(&check.status);
-    let head = format!("● {} {} (warning {warning}, critical {critical})", check.name, check.value);
+    let limits = match check.limits.as_str() {
+        "" => String::new(),
+        limits => format!(" ({limits})"),
+    };
+    let head = format!("● {}: {}{limits}", check.name, check.value);
     lines.push((head, style));
     lines.push((format!("  {}", check.meaning), Style::new()));
     if !check.remedy.is_empty() {

@@ -55,7 +55,7 @@ fn wide(app: &App, look: &Snapshot, area: Rect, buffer: &mut Buffer) {
         Layout::vertical([Constraint::Length(8), Constraint::Fill(1), Constraint::Fill(1)])
             .areas(right);
     panes::extremes(look, extremes, buffer);
-    panes::top(look, top, buffer, 0);
+    panes::top_brief(look, top, buffer);
     health::brief(look, rest, buffer);
 }
 

@@ -8,7 +8,7 @@ use super::app::App;
 use super::grid::{CRITICAL, Column, FAINT, Line, below, number, spans, table, titled, words};
 use crate::model::numbers::{age, clock, count, micros, or_unknown, percent, short};
 use crate::model::rows::{Row, Sort};
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{Snapshot, Top};
 
 /// Rows in each of the lists of the slowest and the widest.
 const EXTREMES: usize = 3;
@@ -99,15 +99,26 @@ pub fn log(look: &Snapshot, area: Rect, buffer: &mut Buffer, scroll: usize) {
     table_or(area, buffer, &columns, &lines, scroll, "nothing is logged");
 }
 
+/// What is invalidated most often: the first kinds, in one line.
+pub fn top_brief(look: &Snapshot, area: Rect, buffer: &mut Buffer) {
+    let most = usize::from((area.width / 30).max(1));
+    let kinds: Vec<&Top> = look.top.iter().filter(|top| !top.items.is_empty()).take(most).collect();
+    kinds_of(&kinds, area, buffer, 0);
+}
+
 /// What is invalidated most often, by kind, side by side as far as there is room.
 pub fn top(look: &Snapshot, area: Rect, buffer: &mut Buffer, scroll: usize) {
-    if look.top.iter().all(|top| top.items.is_empty()) {
+    let kinds: Vec<&Top> = look.top.iter().filter(|top| !top.items.is_empty()).collect();
+    kinds_of(&kinds, area, buffer, scroll);
+}
+
+fn kinds_of(kinds: &[&Top], area: Rect, buffer: &mut Buffer, scroll: usize) {
+    if kinds.is_empty() {
         let area = titled(area, buffer, "most often invalidated");
         spans(area, buffer, &[(" -", FAINT)]);
         return;
     }
     let most = usize::from((area.width / 30).max(1));
-    let kinds: Vec<_> = look.top.iter().filter(|top| !top.items.is_empty()).collect();
     let lines = kinds.len().div_ceil(most);
     let mut kinds = kinds.chunks(most.min(kinds.len()));
     for area in Layout::vertical(vec![Constraint::Fill(1); lines]).split(area).iter() {

@@ -95,8 +95,9 @@ fn checks() -> Node {
             ("check", Node::text(name)),
             ("status", Node::text(status)),
             ("value", Node::Int(value)),
-            ("warning", Node::Double(0.2)),
-            ("critical", Node::Double(0.5)),
+            ("unit", Node::text("%")),
+            ("warning", Node::Double(20.5)),
+            ("critical", Node::Null),
             ("meaning", Node::text(meaning)),
             ("remedy", Node::text(remedy)),
         ])

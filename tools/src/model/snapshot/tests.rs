@@ -27,6 +27,8 @@ fn figures_are_those_of_the_replies() {
     assert_eq!((window.hit_rate, window.per_second(window.deleted)), (Some(0.9), Some(250.0)));
     let names: Vec<_> = look.unhealthy().iter().map(|check| check.name.as_str()).collect();
     assert_eq!(names, ["hit_rate", "wasted"]);
+    let check = look.unhealthy().pop().unwrap().clone();
+    assert_eq!((check.value.as_str(), check.limits.as_str()), ("21 %", "warning 20.5 %"));
     assert_eq!(look.advice.first().unwrap().evidence, "runs 900, wasted 700");
     assert_eq!(look.top("keys").first().unwrap().name, "user:\\x00\\xff:<i>");
     let entry = look.log.first().unwrap();
