@@ -99,6 +99,10 @@ fn draw(out: &mut String, run: &Run, y: f64) {
     if run.text.trim().is_empty() {
         return;
     }
+    if run.text.chars().all(|letter| eighths(letter).is_some()) {
+        bars(out, run, y, front);
+        return;
+    }
     let weight = if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
     let base = y + CELL.1 * 0.77;
     let _ = writeln!(
@@ -107,6 +111,32 @@ fn draw(out: &mut String, run: &Run, y: f64) {
          fill=\"{front}\"{weight}>{}</text>",
         escape(&run.text)
     );
+}
+
+/// How high the bar of a character is, in eighths; `None` for those that are no bar.
+fn eighths(letter: char) -> Option<u32> {
+    match letter {
+        ' ' => Some(0),
+        '▁'..='█' => Some(u32::from(letter) - u32::from('▁') + 1),
+        _ => None,
+    }
+}
+
+/// Bars, which fonts draw with seams between them.
+fn bars(out: &mut String, run: &Run, y: f64, front: &str) {
+    for (at, letter) in run.text.chars().enumerate() {
+        let height = f64::from(eighths(letter).unwrap_or(0)) / 8.0 * CELL.1;
+        if height > 0.0 {
+            let x = MARGIN + (run.at + at) as f64 * CELL.0;
+            let top = y + CELL.1 - height;
+            // A little wider and higher, so that none of what is behind shines through.
+            let (width, height) = (CELL.0 + 0.2, height + 0.2);
+            let _ = writeln!(
+                out,
+                "<rect x=\"{x:.1}\" y=\"{top:.2}\" width=\"{width:.1}\" height=\"{height:.2}\" fill=\"{front}\"/>"
+            );
+        }
+    }
 }
 
 fn color(color: Color, otherwise: &'static str) -> &'static str {
@@ -146,16 +176,20 @@ mod tests {
 
     #[test]
     fn a_picture_is_xml_with_all_that_the_grid_shows() {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 2));
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 3));
+        buffer.set_string(0, 2, "▁ █", Style::new().fg(Color::Green));
         buffer.set_string(0, 0, "<a & \"b\">", Style::new().fg(Color::Red));
         buffer.set_string(0, 1, "日本 x", Style::new().add_modifier(Modifier::REVERSED));
-        assert_eq!(plain(&buffer), "<a & \"b\">\n日本 x\n");
+        assert_eq!(plain(&buffer), "<a & \"b\">\n日本 x\n▁ █\n");
         let picture = picture(&buffer);
         let document = roxmltree::Document::parse(&picture).unwrap();
         let is_text =
             |node: &roxmltree::Node| node.has_tag_name(("http://www.w3.org/2000/svg", "text"));
         let shown: Vec<_> =
             document.descendants().filter(is_text).filter_map(|node| node.text()).collect();
+        let bars = document.descendants().filter(|node| node.attribute("fill") == Some("#7ecb8f"));
+        let heights: Vec<_> = bars.filter_map(|node| node.attribute("height")).collect();
+        assert_eq!(heights, ["2.33", "17.20"]);
         assert_eq!(shown, ["<a & \"b\">", "日本 x"]);
     }
 }

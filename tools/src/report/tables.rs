@@ -2,7 +2,7 @@
 
 use super::html::{Cell, Page, number, text, words};
 use crate::model::numbers::{age, count, date, duration, micros, or_unknown, percent, short};
-use crate::model::rows::Row;
+use crate::model::rows::{Row, Window};
 use crate::model::section::{Field, Section};
 use crate::model::snapshot::Snapshot;
 
@@ -17,56 +17,40 @@ fn timed(value: Option<u64>) -> Cell {
     number(or_unknown(value, |value| micros(value as f64)))
 }
 
-/// The windows of time.
+/// The windows of time, side by side.
 pub fn windows(page: &mut Page, look: &Snapshot) {
-    page.begin("Windows of time");
-    let share = |value| number(or_unknown(value, percent));
-    let row = |window: &crate::model::rows::Window| {
-        vec![
-            words(match window.name.as_str() {
-                "start" => "since the start or reset",
-                name => name,
-            }),
-            number(or_unknown(window.seconds, |seconds| duration(seconds.round() as u64))),
-            share(window.hit_rate),
-            counted(window.hits),
-            counted(window.misses),
-            counted(window.invalidations),
-            number(or_unknown(window.per_second(window.invalidations), short)),
-            counted(window.deleted),
-            counted(window.marked),
-            counted(window.warmed),
-            counted(window.wasted),
-            counted(window.failures),
-            counted(window.evicted),
-            number(or_unknown(window.mean_micros, micros)),
-            timed(window.p99_micros),
-            share(window.overhead),
-            share(window.efficiency),
-        ]
-    };
-    let heads = [
-        "window",
-        "length",
-        "hit rate",
-        "hits",
-        "misses",
-        "runs",
-        "per s",
-        "deleted",
-        "marked",
-        "warmed",
-        "wasted",
-        "failed",
-        "evicted",
-        "mean",
-        "p99",
-        "overhead",
-        "efficiency",
+    type Of = fn(&Window) -> String;
+    let figures: [(&str, Of); 16] = [
+        ("length", |of| or_unknown(of.seconds, |seconds| duration(seconds.round() as u64))),
+        ("hit rate", |of| or_unknown(of.hit_rate, percent)),
+        ("reads that found a value", |of| or_unknown(of.hits, count)),
+        ("reads that found none", |of| or_unknown(of.misses, count)),
+        ("invalidations", |of| or_unknown(of.invalidations, count)),
+        ("invalidations per second", |of| or_unknown(of.per_second(of.invalidations), short)),
+        ("that matched no key", |of| or_unknown(of.wasted, count)),
+        ("that were given up", |of| or_unknown(of.failures, count)),
+        ("keys deleted", |of| or_unknown(of.deleted, count)),
+        ("keys marked as stale", |of| or_unknown(of.marked, count)),
+        ("keys queued for warming", |of| or_unknown(of.warmed, count)),
+        ("keys that the server evicted", |of| or_unknown(of.evicted, count)),
+        ("mean time of an invalidation", |of| or_unknown(of.mean_micros, micros)),
+        ("99th percentile", |of| or_unknown(of.p99_micros, |p99| micros(p99 as f64))),
+        ("overhead: share of the server's time", |of| or_unknown(of.overhead, percent)),
+        ("efficiency: hit rate x (1 - overhead)", |of| or_unknown(of.efficiency, percent)),
     ];
+    page.begin("Windows of time");
+    let names = look.windows.iter().map(|window| match window.name.as_str() {
+        "start" => "since the start or reset",
+        name => name,
+    });
+    let heads: Vec<&str> = std::iter::once("").chain(names).collect();
+    let row = |(name, of): (&str, Of)| {
+        let values = look.windows.iter().map(|window| number(of(window)));
+        std::iter::once(words(name)).chain(values).collect()
+    };
     match look.windows.is_empty() {
         true => page.paragraph("note", "The server does not say."),
-        false => page.table(&heads, look.windows.iter().map(row).collect()),
+        false => page.table(&heads, figures.into_iter().map(row).collect()),
     }
     page.end();
 }

@@ -52,7 +52,7 @@ fn wide(app: &App, look: &Snapshot, area: Rect, buffer: &mut Buffer) {
     panes::rows(app, look, rows, buffer);
     panes::log(look, log, buffer, 0);
     let [extremes, top, rest] =
-        Layout::vertical([Constraint::Length(8), Constraint::Fill(1), Constraint::Fill(1)])
+        Layout::vertical([Constraint::Length(9), Constraint::Fill(1), Constraint::Fill(1)])
             .areas(right);
     panes::extremes(look, extremes, buffer);
     panes::top_brief(look, top, buffer);

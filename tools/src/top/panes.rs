@@ -5,13 +5,18 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 
 use super::app::App;
-use super::grid::{CRITICAL, Column, FAINT, Line, below, number, spans, table, titled, words};
+use super::grid::{
+    CRITICAL, Column, FAINT, Line, WARNING, below, number, spans, table, titled, words,
+};
 use crate::model::numbers::{age, clock, count, micros, or_unknown, percent, short};
 use crate::model::rows::{Row, Sort};
 use crate::model::snapshot::{Snapshot, Top};
 
 /// Rows in each of the lists of the slowest and the widest.
 const EXTREMES: usize = 3;
+
+/// Fewest columns of the list of a kind.
+const KIND_WIDTH: u16 = 26;
 
 fn time(value: Option<u64>) -> String {
     or_unknown(value, |value| micros(value as f64))
@@ -55,7 +60,7 @@ pub fn rows(app: &App, look: &Snapshot, area: Rect, buffer: &mut Buffer) {
             number(row.warmed),
             number(row.absent),
         ];
-        Line { cells, style: if failed { CRITICAL } else { Style::new() } }
+        Line { cells, style: if failed { WARNING } else { Style::new() } }
     };
     let title = format!("invalidations by {} ({})", app.by.name(), rows.len());
     let area = titled(area, buffer, &title);
@@ -101,7 +106,7 @@ pub fn log(look: &Snapshot, area: Rect, buffer: &mut Buffer, scroll: usize) {
 
 /// What is invalidated most often: the first kinds, in one line.
 pub fn top_brief(look: &Snapshot, area: Rect, buffer: &mut Buffer) {
-    let most = usize::from((area.width / 30).max(1));
+    let most = usize::from((area.width / KIND_WIDTH).max(1));
     let kinds: Vec<&Top> = look.top.iter().filter(|top| !top.items.is_empty()).take(most).collect();
     kinds_of(&kinds, area, buffer, 0);
 }
@@ -118,7 +123,7 @@ fn kinds_of(kinds: &[&Top], area: Rect, buffer: &mut Buffer, scroll: usize) {
         spans(area, buffer, &[(" -", FAINT)]);
         return;
     }
-    let most = usize::from((area.width / 30).max(1));
+    let most = usize::from((area.width / KIND_WIDTH).max(1));
     let lines = kinds.len().div_ceil(most);
     let mut kinds = kinds.chunks(most.min(kinds.len()));
     for area in Layout::vertical(vec![Constraint::Fill(1); lines]).split(area).iter() {
