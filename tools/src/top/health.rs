@@ -10,22 +10,36 @@ use crate::model::words::wrap;
 
 type Words = (String, Style);
 
-/// What is wrong, and what to do, in a few lines.
+/// What is wrong, and what to do: in full where there is room for it, else in a line each.
 pub fn brief(look: &Snapshot, area: Rect, buffer: &mut Buffer) {
     let area = titled(area, buffer, "health");
-    let ill = look.unhealthy();
-    let mut lines = vec![];
-    for check in &ill {
-        let text = format!("{} {}: {} -> {}", check.name, check.value, check.meaning, check.remedy);
-        lines.push((text, of_status(&check.status)));
+    let mut lines: Vec<(String, String, Style)> = vec![];
+    for check in look.unhealthy() {
+        let short = format!("● {}: {}", check.name, check.meaning);
+        let full = format!("{short} -> {}", check.remedy);
+        lines.push((short, full, of_status(&check.status)));
     }
     for advice in &look.advice {
-        lines.push((format!("{}: {}", advice.about, advice.advice), Style::new()));
+        let text = format!("{}: {}", advice.about, advice.advice);
+        lines.push((text.clone(), text, Style::new()));
     }
-    if lines.is_empty() {
-        lines.push(well(look));
+    let width = usize::from(area.width);
+    let full: Vec<Words> = lines.iter().map(|(_, full, style)| (full.clone(), *style)).collect();
+    let rows: usize = full.iter().map(|(text, _)| wrap(text, width).len()).sum();
+    match (lines.len(), usize::from(area.height)) {
+        (0, _) => wrapped(area, buffer, &[well(look)], 0),
+        (_, height) if rows <= height => wrapped(area, buffer, &full, 0),
+        (count, height) => {
+            let shown = if count > height { height.saturating_sub(1) } else { count };
+            let mut rest = area;
+            for (short, _, style) in lines.iter().take(shown) {
+                spans(rest, buffer, &[(short, *style)]);
+                rest = below(rest, 1);
+            }
+            let more = format!("and {} more: page 5", count - shown);
+            spans(rest, buffer, &[(if count > shown { &more } else { "" }, FAINT)]);
+        }
     }
-    wrapped(area, buffer, &lines, 0);
 }
 
 /// All checks and all advice.

@@ -63,7 +63,7 @@ fn the_overview_has_a_bit_of_everything() {
         "▼runs",
         "\\x00\\xfe<script>",
         "badge-mint\\xff",
-        "raise TTLs",
+        "hit_rate: few reads find a value",
         "22:13:49 UTC",
         "20.0 %",
     ] {
