@@ -31,8 +31,8 @@ pub fn page(address: &str, look: &Snapshot, since: Option<&Delta>) -> String {
     parts::figures(&mut page, look, since);
     parts::health(&mut page, look);
     parts::advice(&mut page, look);
-    tables::windows(&mut page, look);
     parts::invalidations(&mut page, look);
+    tables::windows(&mut page, look);
     parts::times(&mut page, look);
     parts::most(&mut page, look);
     tables::log(&mut page, look);

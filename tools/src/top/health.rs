@@ -10,7 +10,8 @@ use crate::model::words::wrap;
 
 type Words = (String, Style);
 
-/// What is wrong, and what to do: in full where there is room for it, else in a line each.
+/// What is wrong, and what to do: in full where there is room for it, else without what to
+/// do, else in a line each.
 pub fn brief(look: &Snapshot, area: Rect, buffer: &mut Buffer) {
     let area = titled(area, buffer, "health");
     let mut lines: Vec<(String, String, Style)> = vec![];
@@ -25,10 +26,13 @@ pub fn brief(look: &Snapshot, area: Rect, buffer: &mut Buffer) {
     }
     let width = usize::from(area.width);
     let full: Vec<Words> = lines.iter().map(|(_, full, style)| (full.clone(), *style)).collect();
-    let rows: usize = full.iter().map(|(text, _)| wrap(text, width).len()).sum();
+    let short: Vec<Words> = lines.iter().map(|(short, _, style)| (short.clone(), *style)).collect();
+    let rows =
+        |lines: &[Words]| lines.iter().map(|(text, _)| wrap(text, width).len()).sum::<usize>();
     match (lines.len(), usize::from(area.height)) {
         (0, _) => wrapped(area, buffer, &[well(look)], 0),
-        (_, height) if rows <= height => wrapped(area, buffer, &full, 0),
+        (_, height) if rows(&full) <= height => wrapped(area, buffer, &full, 0),
+        (_, height) if rows(&short) <= height => wrapped(area, buffer, &short, 0),
         (count, height) => {
             let shown = if count > height { height.saturating_sub(1) } else { count };
             let mut rest = area;
