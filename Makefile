@@ -22,7 +22,7 @@ BENCH_OUT ?= $(if $(BENCH_ROWS)$(BENCH_KEYS)$(BENCH_ROUNDS),$(TARGET)/bench,docs
 # "Possibly lost" is left out: the test harness alone, with no test of ours, has some.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-.PHONY: help deps build run demo test check unit runtimes server test-servers model kill once soak race fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
+.PHONY: help deps build tools top report run demo test check unit runtimes server test-servers model kill once soak race fuzz valgrind bench bench-smoke peers bench-tools bench-server micro structures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,15 @@ build: deps ## build the module: target/release/libinval.so
 run: build ## start a server with the module, to try it by hand (PORT=6379)
 	@PORT='$(PORT)' INVAL_MODULE='$(MODULE)' examples/run.sh
 
+tools: deps ## build inval-top and inval-report: target/release/
+	cargo build --release -p inval-tools
+
+top: tools ## watch a server, as htop does (PORT=6379)
+	@'$(TARGET)/release/inval-top' 'redis://127.0.0.1:$(PORT)'
+
+report: tools ## write a page about a server: inval-report.html (PORT=6379)
+	@'$(TARGET)/release/inval-report' 'redis://127.0.0.1:$(PORT)'
+
 demo: build ## a badge is minted: stream, mapping, rule, deletion, worker, step by step
 	cargo build --release --example warm_worker
 	@INVAL_MODULE='$(MODULE)' INVAL_WORKER='$(TARGET)/release/examples/warm_worker' examples/demo.sh
@@ -43,18 +52,22 @@ demo: build ## a badge is minted: stream, mapping, rule, deletion, worker, step 
 test: deps check unit server ## check, unit and server: what CI runs
 
 check: ## formatting and lints, with the module and without
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	cargo clippy --all-targets --no-default-features -- -D warnings
+	cargo clippy -p inval-tools --all-targets -- -D warnings
 
 unit: ## unit, property and doc tests; need neither Redis nor libclang
 	cargo test --no-default-features
+	cargo test -p inval-tools --lib --bins
 
 runtimes:
 	@.ci/deps.sh python3-venv nodejs npm
 
 server: runtimes ## tests against a real server (INVAL_SERVER=path of its binary)
 	cargo test --features faults --no-fail-fast
+	cargo build --features faults
+	INVAL_MODULE='$(TARGET)/debug/libinval.so' cargo test -p inval-tools --test server --test grafana
 
 test-servers: deps test-on-redis-8.2.3 test-on-valkey-8.0.1 ## the server tests on Redis 8.2.3 and Valkey 8.0.1
 

@@ -16,7 +16,7 @@ const MAX_LINES: usize = 400;
 const VAGUE: [&str; 7] = ["util", "utils", "helper", "helpers", "manager", "managers", "common"];
 
 /// What code may not name: the rule's name, where it holds, where not, and the words.
-const BANNED: [(&str, &[&str], &str, &str); 6] = [
+const BANNED: [(&str, &[&str], &str, &str); 8] = [
     ("the world is src/redis", INNER, "", r"\bstd::(\{[^}]*\b)?(time|net|fs)\b"),
     ("the clock is src/redis", INNER, "", r"\b(SystemTime|Instant)\b"),
     ("arrows point inward", INNER, "", r"\b(crate|super)::(\{[^}]*\b)?redis\b"),
@@ -27,19 +27,38 @@ const BANNED: [(&str, &[&str], &str, &str); 6] = [
         r"\b(crate|super)::(\{[^}]*\b)?(commands|server)\b",
     ),
     ("unsafe is in src/redis", &["src/"], "src/redis/", r"\b(unsafe|redis_module)\b"),
+    (
+        "the model of the tools is pure",
+        &["tools/src/model/"],
+        "",
+        r"\b(std::(\{[^}]*\b)?(time|net|fs|io)|SystemTime|Instant|redis|ratatui|crossterm|(crate|super)::(\{[^}]*\b)?(link|screen|top|report|svg))\b",
+    ),
+    (
+        "what draws knows no server",
+        DRAWING,
+        "",
+        r"\b(std::(\{[^}]*\b)?(time|net|fs|io)|SystemTime|Instant|redis|crossterm|(crate|super)::(\{[^}]*\b)?(link|screen))\b",
+    ),
     ("no type is aligned beyond 16", &["src/"], "", r"\balign\s*\(\s*(3[2-9]|[4-9]\d|\d{3,})"),
 ];
 
 const INNER: &[&str] = &["src/domain/", "src/commands/", "src/server.rs"];
 
+const DRAWING: &[&str] = &["tools/src/top/", "tools/src/report/", "tools/src/svg.rs"];
+
 /// The rule that nothing panics on purpose holds for code that ships, not for its tests.
 const NO_PANIC: (&str, &str) = ("shipped code never unwraps", r"\.(unwrap\(\)|expect\()");
+
+/// Whether a file is a part of the module or of a program for people.
+fn is_shipped(path: &str) -> bool {
+    path.starts_with("src/") || path.starts_with("tools/src/")
+}
 
 /// Every rule that a file breaks. `of_tests`: the whole file is a test module.
 fn broken(path: &str, text: &str, of_tests: bool) -> Vec<&'static str> {
     let mut broken = vec![];
     let is_rust = path.ends_with(".rs");
-    let in_src = path.starts_with("src/");
+    let in_src = is_shipped(path);
     let code = without_comments(text);
     let finds = |pattern: &str, code: &str| Regex::new(pattern).unwrap().is_match(code);
 
@@ -138,13 +157,19 @@ fn read(folder: &str, sources: &mut BTreeMap<String, String>) {
 #[test]
 fn the_sources_keep_the_rules() {
     let mut sources = BTreeMap::new();
-    ["src", "tests", "examples"].into_iter().for_each(|folder| read(folder, &mut sources));
-    for expected in ["src/lib.rs", "src/domain/mod.rs", "src/redis/mod.rs", "tests/support/mod.rs"]
-    {
+    ["src", "tests", "examples", "tools"].into_iter().for_each(|folder| read(folder, &mut sources));
+    for expected in [
+        "src/lib.rs",
+        "src/domain/mod.rs",
+        "src/redis/mod.rs",
+        "tests/support/mod.rs",
+        "tools/src/model/mod.rs",
+        "tools/src/top/draw.rs",
+    ] {
         assert!(sources.contains_key(expected), "{expected} was not looked at");
     }
     let tests = test_modules(&sources);
-    for (path, text) in sources.iter().filter(|(path, _)| path.starts_with("src/")) {
+    for (path, text) in sources.iter().filter(|(path, _)| is_shipped(path)) {
         let left = without_tests(&without_comments(text)).0.contains("#[test]");
         assert!(!left || tests.contains(path), "{path}: its tests were not told apart");
     }
@@ -174,6 +199,11 @@ fn every_rule_can_be_broken() {
         ("src/lib.rs", "//! D\nunsafe { f() }", "unsafe is in src/redis"),
         ("src/commands/a.rs", "//! D\nuse redis_module::raw;", "unsafe is in src/redis"),
         ("src/domain/a.rs", "//! D\n#[repr(align(64))]", "no type is aligned beyond 16"),
+        ("tools/src/model/a.rs", "//! D\nuse redis::Value;", "the model of the tools is pure"),
+        ("tools/src/model/a.rs", "//! D\nuse crate::top::app;", "the model of the tools is pure"),
+        ("tools/src/top/a.rs", "//! D\nuse crate::link::Link;", "what draws knows no server"),
+        ("tools/src/svg.rs", "//! D\nuse std::fs;", "what draws knows no server"),
+        ("tools/src/link.rs", "//! D\nlet a = b.unwrap();", "shipped code never unwraps"),
         ("src/redis/a.rs", "//! D\nlet a = b.unwrap();", "shipped code never unwraps"),
         ("src/domain/a.rs", "//! D\nb\n    .expect(\"c\");", "shipped code never unwraps"),
         (
