@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use redis::Value;
 
 use crate::read_commands::{COMMANDS, LEFT_OUT, ReadCommand, find};
-use crate::support::{Client, split, text, texts};
+use crate::support::{Client, text, texts};
 use crate::{measured, run_all, tracking};
 
 /// A key of each type.
@@ -149,7 +149,6 @@ fn the_table_knows_every_command_that_reads() {
         let all_read = flags.iter().all(|key| format!("{key:?}").contains("RO"));
         assert!(!all_read || ours == theirs, "{line}: {ours:?}, {theirs:?}");
     }
-    assert_eq!(split("a b").len(), 2);
 }
 
 /// A server may take fewer numbers of words than we, never more.

@@ -1,5 +1,11 @@
 //! Tracked reads, held against what the server itself counts as hits and misses.
 #![cfg(feature = "module")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic, and so may what its rows share"
+)]
 
 #[path = "../../src/domain/read_commands.rs"]
 #[allow(dead_code, reason = "its own unit tests run elsewhere")]
