@@ -145,17 +145,7 @@ fn record(server: &mut Server, plan: &Plan, outcome: &Outcome, failure: Option<&
     }
     let by = server.redis().caller();
     let micros = outcome.resolve_micros + outcome.delete_micros;
-    server.state(|state| {
-        state.record(plan, outcome, now_ms);
-        state.stats.busy_micros += micros;
-        state.stats.top.record_keys(plan, outcome);
-        if failure.is_some() {
-            state.stats.record_failure(plan.origin.events(), &plan.rules);
-        }
-        let facts =
-            Facts { failure: failure.unwrap_or_default(), ..Facts::of(plan, outcome, now_ms) };
-        state.journal.note(&facts, &by, plan, outcome);
-    });
+    server.state(|state| state.note(plan, outcome, &by, failure, now_ms));
     if micros >= LATENCY_MIN_MICROS {
         server.redis().sample_latency(micros / 1000);
     }
@@ -175,10 +165,7 @@ pub(super) fn give_up(
     let (at_ms, db, by) = (server.redis().now_ms(), server.redis().db(), server.redis().caller());
     let failure = error.to_string();
     let facts = Facts { failure: &failure, rules, ..Facts::nothing(origin, db, at_ms) };
-    server.state(|state| {
-        state.stats.record_failure(origin.events(), rules);
-        state.journal.log(&facts, &by);
-    });
+    server.state(|state| state.note_failure(&facts, &by));
     error
 }
 

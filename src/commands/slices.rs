@@ -5,7 +5,6 @@ use super::reply::Reply;
 use crate::domain::error::{Error, Result};
 use crate::domain::job_record::{self, Words};
 use crate::domain::jobs::{Head, JOBS_MAX, Stage};
-use crate::domain::journal::Facts;
 use crate::domain::name::{Db, NameList, Shown};
 use crate::domain::notice;
 use crate::domain::outcome::Outcome;
@@ -75,7 +74,7 @@ pub(super) fn start(
         None => Outcome::default(),
     };
     let micros = server.redis().monotonic_micros().saturating_sub(begin);
-    server.state(|state| state.stats.busy_micros += micros);
+    server.state(|state| state.spent(micros));
     let rules = request.rules.iter().filter(|rule| rule.name.is_some()).count();
     let mut reply = Reply::map([
         ("rules", Reply::count(rules)),
@@ -119,11 +118,7 @@ fn soften(server: &mut Server, mut soft: Request) -> Result<Outcome> {
     server.state(|state| state.tokens.void_all(plan.db, plan.names.iter()));
     let done = act(server, &plan, &mut outcome);
     let (now_ms, by) = (server.redis().now_ms(), server.redis().caller());
-    server.state(|state| {
-        state.stats.record_part(&plan, &outcome);
-        state.stats.top.record_keys(&plan, &outcome);
-        state.journal.note_keys(&Facts::of(&plan, &outcome, now_ms), &by, &plan, &outcome);
-    });
+    server.state(|state| state.note_part(&plan, &outcome, &by, now_ms));
     let planned = plan.names.len() as u64;
     done.map(|()| outcome).map_err(|why| Error::DeletionRefused { deleted: 0, planned, why })
 }
@@ -238,7 +233,7 @@ pub fn run(server: &mut Server, micros: u64) -> More {
     };
     let took = server.redis().monotonic_micros().saturating_sub(begin);
     work.outcome.delete_micros += took;
-    server.state(|state| state.stats.busy_micros += took);
+    server.state(|state| state.spent(took));
     if done {
         let id = work.id;
         server.state(|state| state.put_work_back(work));

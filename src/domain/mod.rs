@@ -161,6 +161,8 @@ pub struct State {
     pub mapping_files: FileDigests,
     /// What happened so far.
     pub stats: Stats,
+    /// Whether nothing of that is written down.
+    pub uncounted: bool,
     /// And how fast.
     pub windows: Windows,
     /// And lately, by whom and why.

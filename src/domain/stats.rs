@@ -17,6 +17,7 @@ pub use times::Times;
 
 use super::State;
 use super::class_table::Counts;
+use super::journal::{Caller, Facts};
 use super::outcome::{Count, Outcome};
 use super::plan::{Plan, PlanTarget};
 use super::request::{Happened, Origin, PlanRule};
@@ -94,8 +95,56 @@ type Part = (Count, bool);
 impl State {
     /// Writes down what happened to a plan.
     pub fn record(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
+        if !self.uncounted {
+            self.stats.record(&self.rules, plan, outcome, now_ms);
+        }
+    }
+
+    /// Writes down what happened to a plan that was carried out, by whom, and if it was given up
+    /// in the middle, why.
+    pub fn note(
+        &mut self,
+        plan: &Plan,
+        outcome: &Outcome,
+        by: &Caller,
+        failure: Option<&str>,
+        now_ms: u64,
+    ) {
+        if self.uncounted {
+            return;
+        }
         self.stats.record(&self.rules, plan, outcome, now_ms);
-        self.note_loss(&plan.origin, outcome.total.deleted, now_ms);
+        self.stats.busy_micros += outcome.resolve_micros + outcome.delete_micros;
+        self.stats.top.record_keys(plan, outcome);
+        if failure.is_some() {
+            self.stats.record_failure(plan.origin.events(), &plan.rules);
+        }
+        let failure = failure.unwrap_or_default();
+        let facts = Facts { failure, ..Facts::of(plan, outcome, now_ms) };
+        self.journal.note(&facts, by, plan, outcome);
+    }
+
+    /// Writes down what was marked of an event whose other keys a job deletes.
+    pub fn note_part(&mut self, plan: &Plan, outcome: &Outcome, by: &Caller, now_ms: u64) {
+        if self.uncounted {
+            return;
+        }
+        self.stats.record_part(plan, outcome);
+        self.stats.top.record_keys(plan, outcome);
+        self.journal.note_keys(&Facts::of(plan, outcome, now_ms), by, plan, outcome);
+    }
+
+    /// The server was held up by an invalidation for so many microseconds.
+    pub fn spent(&mut self, micros: u64) {
+        self.stats.busy_micros += if self.uncounted { 0 } else { micros };
+    }
+
+    /// Writes down that a request was given up before anything was deleted.
+    pub fn note_failure(&mut self, facts: &Facts, by: &Caller) {
+        if !self.uncounted {
+            self.stats.record_failure(facts.origin.events(), facts.rules);
+            self.journal.log(facts, by);
+        }
     }
 
     /// What counts in windows, so far; beside what the server counts itself.

@@ -13,7 +13,6 @@ use super::api::{Ctx, bytes, call, log_warning};
 use super::glue::ascii;
 use super::guard::guarded;
 use super::journal;
-use super::reads;
 use super::state::{MainThread, shared};
 use super::switches;
 use super::walk;
@@ -233,7 +232,7 @@ pub(super) fn register(ctx: Ctx, given: &[(String, String)]) -> Result<(), Strin
     }
     apply_numbers(ctx);
     apply_fence(ctx);
-    reads::apply(ctx);
+    switches::apply(ctx);
     Ok(())
 }
 

@@ -59,7 +59,7 @@ fn run(
         terminal.draw(|frame| draw(app, frame.area(), frame.buffer_mut()))?;
         // Whatever came while it was drawn is taken together.
         let mut waits = TICK;
-        while event::poll(waits)? {
+        while !ends.load(Ordering::Relaxed) && event::poll(waits)? {
             waits = Duration::ZERO;
             if let Event::Key(key) = event::read()?
                 && let Some(press) = press(key)

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use super::is_pattern;
 use crate::domain::State;
+use crate::domain::health::thresholds::Check;
 use crate::domain::rule::Priority;
 use crate::domain::source::Source;
 use crate::domain::stats::targets::{CLEARED_BOUNDS, Summed};
@@ -98,6 +99,7 @@ fn seconds(micros: u64) -> f64 {
 pub fn write(state: &State, beside: &Beside) -> String {
     let mut page = Page::default();
     totals(&mut page, state);
+    health(&mut page, state);
     windows(&mut page, beside.rates);
     rules(&mut page, state, beside.rows);
     targets(&mut page, state, beside.rows);
@@ -120,7 +122,7 @@ fn totals(page: &mut Page, state: &State) {
         ),
         ("inval_invalidations_failed_total", "Invalidations given up.", stats.all.failures),
         ("inval_errors_total", "Commands that were refused.", stats.errors),
-        ("inval_alerts_total", "Changes of a health check.", 0),
+        ("inval_alerts_total", "Changes of a health check that were told.", state.health.alerts),
     ];
     for (name, help, value) in counters {
         page.single(name, "counter", help, value);
@@ -135,6 +137,24 @@ fn totals(page: &mut Page, state: &State) {
         }
         page.sample("inval_duration_seconds_sum", &[("phase", phase)], seconds(times.sum()));
         page.sample("inval_duration_seconds_count", &[("phase", phase)], times.count());
+    }
+}
+
+/// What was found last, in numbers from 0 (healthy) to 2 (critical).
+fn health(page: &mut Page, state: &State) {
+    let (level, _) = state.health.level();
+    let name = "inval_health_status";
+    page.single(
+        name,
+        "gauge",
+        "0 healthy, 1 warning, 2 critical, when last examined.",
+        level as u8,
+    );
+    let name = "inval_health_check";
+    page.metric(name, "gauge", "The same of each check that has thresholds.");
+    for check in Check::all() {
+        let level = state.health.level_of(check.name()) as u8;
+        page.sample(name, &[("check", check.name())], level);
     }
 }
 
