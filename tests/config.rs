@@ -296,7 +296,7 @@ fn info_holds_plain_numbers() {
             }
         }
     }
-    assert_eq!(sections, ["inval_stats", "inval_index"]);
+    assert_eq!(sections, ["inval_stats", "inval_index", "inval_health"]);
     assert!(fields.len() > 20, "{fields:?}");
     for (name, value) in [("keys_deleted", 2), ("keys_warmed", 2), ("errors", 1), ("rules", 1)] {
         assert_eq!(client.info(name), value, "{name}");

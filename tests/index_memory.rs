@@ -84,8 +84,7 @@ fn a_full_index_is_loud_and_misses_nothing() {
     eventually("the index is complete", || client.info("index_complete") == 1);
     assert_eq!((client.info("keys"), client.info("index_full")), (client.int("DBSIZE"), 0));
     assert_eq!((client.info("drift_missed"), client.info("drift_dead")), (0, 0));
-    let health = client.run("INVAL.HEALTH");
-    assert_eq!(text(field(&health, "status")), "healthy", "{health:?}");
+    assert_eq!(level(&mut client), "healthy");
     let log = server.log();
     assert_eq!(log.matches(told).count(), 1, "{log}");
     assert!(!log.contains("looking for the difference"), "{log}");
