@@ -112,7 +112,9 @@ impl<'a> Fill<'a> {
         let wall_ms = server.redis().now_ms();
         server.state(|state| {
             state.count(terms.class, |of| of.fills += 1);
-            state.note_fill((db, key, self.value), terms.class, (has_own_ttl, by_token), wall_ms);
+            // Whoever fetches, and whose reads are heard, is known to read.
+            let is_watched = by_token || state.reads.are_tracked();
+            state.note_fill((db, key, self.value), terms.class, (has_own_ttl, is_watched), wall_ms);
             state.tokens.arrived(db, key);
         });
         Ok(Reply::Array(vec![Reply::text("filled")]))

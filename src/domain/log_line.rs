@@ -1,7 +1,5 @@
 //! Invalidations as lines of JSON, for rules that ask for it.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde::Serialize;
 
 use super::name::Db;
@@ -36,8 +34,7 @@ pub fn of_plan(
     if !plan.rules.iter().any(|rule| rule.logs && !rule.collects) {
         return vec![];
     }
-    let at = UNIX_EPOCH + Duration::from_millis(at_ms);
-    let timestamp = humantime::format_rfc3339_millis(at).to_string();
+    let timestamp = timestamp(at_ms);
     let wants = |rule: &&PlanRule| rule.logs && !rule.collects;
     let mut lines = vec![];
     for (target, count) in plan.targets.iter().zip(&outcome.per_target) {
@@ -59,6 +56,24 @@ pub fn of_plan(
     lines
 }
 
+/// Milliseconds since 1970 as RFC 3339 writes them, in UTC (the date by `civil_from_days` of Howard
+/// Hinnant's "chrono-Compatible Low-Level Date Algorithms").
+fn timestamp(ms: u64) -> String {
+    let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
+    // Years begin in March here, eras of 400 of them in the year 0.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (seconds, ms) = (rest / 1000 % 60, rest % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{ms:03}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +83,20 @@ mod tests {
     use crate::domain::plan::build;
     use crate::domain::request::Request;
     use crate::domain::rule_document::parse_one;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        for (ms, written) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_735_689_599_001, "2024-12-31T23:59:59.001Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(timestamp(ms), written);
+        }
+    }
 
     #[test]
     fn a_rule_that_asks_for_it_has_a_line_for_each_target() {

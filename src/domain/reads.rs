@@ -161,6 +161,9 @@ impl State {
         if let Some(tally) = self.reads.database(db) {
             tally.look_ups += 1;
         }
+        if let Some(db) = db.filter(|_| !self.evidence.is_empty()) {
+            self.evidence.read_now(db, key);
+        }
         let class = self.classes.of(key);
         self.classes.count(class, |of| of.reads.look_ups += 1);
         1

@@ -1,3 +1,5 @@
+//! The journal is read as it was written, and bounded.
+
 use super::*;
 use crate::domain::State;
 use crate::domain::change::Change;
@@ -87,8 +89,8 @@ fn a_key_is_told_why_it_went() {
 #[test]
 fn both_rings_are_bounded() {
     let (plan, outcome) = planned();
-    let mut journal = Journal::default();
-    journal.limits = JournalLimits { slower_than_micros: Some(70_300), log_len: 2, why_keys: 3 };
+    let limits = JournalLimits { slower_than_micros: Some(70_300), log_len: 2, why_keys: 3 };
+    let mut journal = Journal { limits, ..Journal::default() };
     let facts = Facts::of(&plan, &outcome, 0);
     for at_ms in 0..9 {
         journal.note(&Facts { at_ms, ..facts }, &caller("ann"), &plan, &outcome);

@@ -1,3 +1,5 @@
+//! Documents that are read, and those that are refused.
+
 use super::*;
 
 const SEED: &str = r#"{"eventType":"custom-event","cacheKeys":["custom:list","custom:count"],

@@ -112,7 +112,10 @@ fn place_of(rule: &Rule, kind: &str) -> Option<usize> {
 
 /// What purges named, and the lists that events bring along.
 #[derive(Clone, Debug, Default)]
-pub struct Purged(HashMap<(&'static str, Box<[u8]>), (TargetRow, Row)>);
+pub struct Purged(HashMap<Named, (TargetRow, Row)>);
+
+/// Kind and text of a target.
+type Named = (&'static str, Box<[u8]>);
 
 impl Purged {
     pub(super) fn record<'a>(

@@ -1,3 +1,5 @@
+//! What counts where, and what is bounded.
+
 use super::*;
 use crate::domain::change::Change;
 use crate::domain::fence::Fence;
