@@ -1,6 +1,6 @@
 //! The terminal: looks come from a thread of their own, so that no slow server stops the keys.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -24,6 +24,9 @@ const RETRY_MIN: Duration = Duration::from_millis(500);
 /// The longest such wait.
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
+/// How long the view may take to end once it should.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// Rows that a page of a table is.
 const PAGE_ROWS: i32 = 10;
 
@@ -41,11 +44,25 @@ pub fn show(app: &mut App, target: Target, first: Link, interval: Duration) -> i
     }
     let (sender, looks) = channel();
     thread::spawn(move || watch(&target, first, interval, &sender));
+    let asked = Arc::clone(&ends);
+    thread::spawn(move || leave_a_lost_terminal(&asked));
     // Restores the terminal in a panic, too.
     let mut terminal = ratatui::try_init()?;
     let outcome = run(app, &mut terminal, &looks, &ends);
     ratatui::restore();
     outcome
+}
+
+/// Ends the process when somebody asks for it, or the terminal is gone, and the view does not end:
+/// what reads the keys of a lost terminal may never come back.
+fn leave_a_lost_terminal(ends: &AtomicBool) {
+    while !ends.load(Ordering::Relaxed) && io::stdout().is_terminal() {
+        thread::sleep(TICK);
+    }
+    ends.store(true, Ordering::Relaxed);
+    thread::sleep(GRACE);
+    ratatui::restore();
+    std::process::exit(1);
 }
 
 fn run(

@@ -9,6 +9,7 @@ mod programs;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use std::ffi::OsString;
 use std::fs;
 use std::process::{Command, Output};
 
@@ -188,8 +189,24 @@ fn signals_and_interrupts_leave_the_terminal_as_it_was() {
     assert!(stderr(&piped).contains("--once"), "{}", stderr(&piped));
 }
 
-/// Ends the program that looks at the server of this port; no other has it among its arguments.
+#[test]
+fn a_terminal_that_is_gone_ends_the_view() {
+    let server = with_module();
+    let top = Terminal::start(&[&url(&server)]);
+    top.shows("none ran yet");
+    assert!(process_of(server.port).is_some());
+    // Whoever showed it is killed, and tells nobody.
+    drop(top);
+    eventually("the end of the view", || process_of(server.port).is_none());
+}
+
 fn terminate(port: u16) {
+    let process = process_of(port).unwrap();
+    assert!(Command::new("kill").arg(process).status().unwrap().success());
+}
+
+/// The program that looks at the server of this port; no other has it among its arguments.
+fn process_of(port: u16) -> Option<OsString> {
     let named = |entry: fs::DirEntry| {
         let line = fs::read(entry.path().join("cmdline")).ok()?;
         let mut words = line.split(|byte| *byte == 0);
@@ -197,6 +214,5 @@ fn terminate(port: u16) {
         let has_port = words.next()?.ends_with(format!(":{port}").as_bytes());
         (is_top && has_port).then(|| entry.file_name())
     };
-    let process = fs::read_dir("/proc").unwrap().flatten().find_map(named).unwrap();
-    assert!(Command::new("kill").arg(process).status().unwrap().success());
+    fs::read_dir("/proc").unwrap().flatten().find_map(named)
 }

@@ -10,6 +10,7 @@ pub mod reads;
 pub mod reads_and_writes;
 pub mod snapshot;
 pub mod sources;
+pub mod statistics;
 
 use crate::chart::Chart;
 use crate::process::{Cost, Server};
@@ -64,6 +65,8 @@ pub const GROUPS: &[Group] = &[
     Group { name: "set-over", run: |scale| reads_and_writes::overwrite(scale).into() },
     Group { name: "set-new", run: |scale| reads_and_writes::create(scale).into() },
     Group { name: "sources", run: |scale| sources::sources(scale).into() },
+    Group { name: "statistics-event", run: |scale| statistics::events(scale).into() },
+    Group { name: "statistics-answers", run: |scale| statistics::answers(scale).into() },
     Group { name: "instructions", run: |scale| instructions::commands(scale).into() },
     Group { name: "tag-set", run: |scale| reads_and_writes::tag(scale).into() },
     Group { name: "memory", run: |scale| memory::memory(scale).into() },
