@@ -241,8 +241,6 @@ INVAL.RULE LOAD [] x  -> unexpected argument 'x'; usage: INVAL.RULE LOAD json [R
 INVAL.RULE LIST kept x  -> unexpected argument 'x'; usage: INVAL.RULE LIST [event | DOMAIN domain]
 INVAL.STATS FORMAT xml  -> FORMAT 'xml' is neither json nor prometheus; usage: ..
 INVAL.STATS totals FORMAT prometheus  -> a section with FORMAT prometheus, which has all; usage: ..
-INVAL.TOP nope  -> unexpected argument 'nope'; usage: INVAL.TOP [kind [kind ...]] [COUNT n]
-INVAL.STATS RESET x  -> unexpected argument 'x'; usage: INVAL.STATS [RESET] [section ..
 TAG.LIST x  -> unexpected argument 'x'; usage: TAG.LIST [MATCH glob] [CURSOR cursor] [COUNT n]
 TAG.LIST MATCH 't[1'  -> unclosed '[' at byte 1 of glob 't[1'; ..
 TAG.KEYS t1 COUNT 1 x  -> unexpected argument 'x'; usage: TAG.KEYS [ANY | ALL] ..
