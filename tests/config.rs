@@ -353,7 +353,7 @@ fn maps_are_flat_lists_in_the_old_protocol() {
         "INVAL.RULE LIST",
         "INVAL.CLASS GET c",
         "INVAL.CLASS LIST",
-        "INVAL.STATS totals index cache reads warm rules events patterns classes",
+        "INVAL.STATS totals index cache rules events patterns classes",
         "INVAL.STATS totals",
     ] {
         let (resp3, resp2) = (new.run(line), old.run(line));

@@ -1,6 +1,8 @@
 //! An in-memory server that notifies at once, in the middle of a command, as the real one does.
 
+#[cfg(test)]
 mod timers;
+#[cfg(test)]
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -103,8 +103,7 @@ impl<'a> Facts<'a> {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// How much is kept.
-    pub limits: JournalLimits,
+    limits: JournalLimits,
     /// On whose behalf the module acts of its own accord, such as `source orders`; empty for
     /// nobody's.
     pub agent: String,
@@ -173,6 +172,13 @@ impl Journal {
             entry
         };
         entries.filter_map(read).collect()
+    }
+
+    /// Keeps so much from now on; what is too much goes.
+    pub fn set_limits(&mut self, limits: JournalLimits) {
+        self.limits = limits;
+        self.log.trim(limits.log_len);
+        self.keys.trim(limits.why_keys);
     }
 
     /// How many entries the log has.

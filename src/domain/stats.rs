@@ -95,6 +95,7 @@ type Part = (Count, bool);
 impl State {
     /// Writes down what happened to a plan.
     pub fn record(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
+        self.note_loss(&plan.origin, outcome.total.deleted, now_ms);
         if !self.uncounted {
             self.stats.record(&self.rules, plan, outcome, now_ms);
         }
@@ -110,6 +111,7 @@ impl State {
         failure: Option<&str>,
         now_ms: u64,
     ) {
+        self.note_loss(&plan.origin, outcome.total.deleted, now_ms);
         if self.uncounted {
             return;
         }

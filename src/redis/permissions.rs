@@ -98,13 +98,16 @@ impl LiveKeyspace {
     }
 
     /// Whether the caller may delete any key.
-    pub(super) fn may_touch_all(&self) -> bool {
+    pub(super) fn may_touch_all(&mut self) -> bool {
         if self.is_obeying() || !self.has_user() {
             return true;
         }
         let name = call!(RedisModule_GetCurrentUserName(self.ctx.0)).filter(|name| !name.is_null());
         let Some(name) = name else { return false };
         let name = Str::owned(self.ctx, name);
+        // SAFETY: `name` lives until the end of this function.
+        let shown = unsafe { bytes(name.string) };
+        self.user = Some(String::from_utf8_lossy(shown).into_owned());
         self.may_touch_all_keys(name.string)
     }
 

@@ -29,6 +29,10 @@ impl Tape {
             self.bytes.drain(..len);
             self.weight -= weight;
         }
+        if self.entries.is_empty() {
+            // Nothing is kept: nor is the room.
+            *self = Self::default();
+        }
     }
 
     /// How many entries there are.

@@ -90,7 +90,8 @@ fn a_key_is_told_why_it_went() {
 fn both_rings_are_bounded() {
     let (plan, outcome) = planned();
     let limits = JournalLimits { slower_than_micros: Some(70_300), log_len: 2, why_keys: 3 };
-    let mut journal = Journal { limits, ..Journal::default() };
+    let mut journal = Journal::default();
+    journal.set_limits(limits);
     let facts = Facts::of(&plan, &outcome, 0);
     for at_ms in 0..9 {
         journal.note(&Facts { at_ms, ..facts }, &caller("ann"), &plan, &outcome);
@@ -101,10 +102,12 @@ fn both_rings_are_bounded() {
     assert_eq!((times, journal.last(1)[0].id), (vec![8, 7], 9));
     assert_eq!(journal.keys_known(), 2);
     // Of a wide plan the last keys are kept.
-    journal.limits.why_keys = 1;
+    journal.set_limits(JournalLimits { why_keys: 1, ..limits });
     journal.note(&facts, &caller("ann"), &plan, &outcome);
     assert_eq!((journal.why(Db(3), b"a:1", 9).len(), journal.why(Db(3), b"b", 9).len()), (0, 1));
-    journal.limits = JournalLimits { slower_than_micros: None, log_len: 2, why_keys: 0 };
+    assert_eq!(journal.keys_known(), 1);
+    journal.set_limits(JournalLimits { slower_than_micros: None, log_len: 2, why_keys: 0 });
+    assert_eq!(journal.keys_known(), 0);
     journal.clear_log();
     journal.note(&facts, &caller("ann"), &plan, &outcome);
     assert_eq!((journal.log_len(), journal.keys_known()), (0, 0));
