@@ -227,8 +227,7 @@ fn label(of: &Summed) -> String {
 }
 
 fn targets(page: &mut Page, state: &State, most: usize) {
-    let mut all = state.stats.targets(state.rules.iter(), |_| true);
-    all.sort_by(|a, b| (b.target.runs, a.text, a.kind).cmp(&(a.target.runs, b.text, b.kind)));
+    let mut all = state.stats.targets(&state.rules, usize::MAX, |_| true);
     let rest = all.split_off(most.min(all.len()));
     let mut labelled: Vec<(String, Row, Vec<u64>)> = vec![];
     for of in &all {

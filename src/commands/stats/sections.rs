@@ -131,8 +131,7 @@ fn show(mut rows: Vec<(&[u8], &Row)>, most: usize) -> Reply {
 
 /// The targets of the wanted kinds that ran most often.
 pub(super) fn targets(state: &State, most: usize, wanted: impl Fn(&str) -> bool) -> Reply {
-    let mut all = state.stats.targets(state.rules.iter(), wanted);
-    first(&mut all, most, |of| (of.target.runs, of.text));
+    let all = state.stats.targets(&state.rules, most, wanted);
     let shown = |of: &Summed| (of.text.to_vec(), row(&of.row()).with("kind", Reply::text(of.kind)));
     Reply::Map(all.iter().map(shown).collect())
 }

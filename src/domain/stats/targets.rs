@@ -165,37 +165,68 @@ impl Summed<'_> {
 }
 
 impl Stats {
-    /// The targets of the kinds that are wanted, in no order.
+    /// The targets of the kinds that are wanted, those that ran most often first, up to `most`.
     pub fn targets<'a>(
         &'a self,
-        rules: impl Iterator<Item = &'a Rule>,
+        rules: &'a RuleTable,
+        most: usize,
         wanted: impl Fn(&str) -> bool,
     ) -> Vec<Summed<'a>> {
-        let mut sums: HashMap<(&'static str, &[u8]), Summed> = HashMap::new();
-        for rule in rules {
+        let mut runs: HashMap<(&'static str, &[u8]), u64> =
+            HashMap::with_capacity(self.rules.len());
+        self.each_target(rules, &wanted, |kind, text, row, _, _| {
+            *runs.entry((kind, text)).or_default() += row.runs;
+        });
+        let mut order: Vec<_> = runs.into_iter().collect();
+        let by_runs = |a: &((&str, &[u8]), u64), b: &((&str, &[u8]), u64)| {
+            (b.1, a.0.1, a.0.0).cmp(&(a.1, b.0.1, b.0.0))
+        };
+        if most < order.len() {
+            order.select_nth_unstable_by(most, by_runs);
+            order.truncate(most);
+        }
+        order.sort_unstable_by(by_runs);
+        // Only what is shown is summed up in full.
+        let places: HashMap<_, _> =
+            order.iter().enumerate().map(|(at, (named, _))| (*named, at)).collect();
+        let mut sums: Vec<Summed> =
+            order.iter().map(|((kind, text), _)| Summed::new(kind, text)).collect();
+        self.each_target(rules, &wanted, |kind, text, row, event, of| {
+            let place = places.get(&(kind, text)).and_then(|at| sums.get_mut(*at));
+            let Some(sum) = place else { return };
+            sum.target.add(row);
+            sum.events.push((event, row.runs));
+            // Twice in one rule is once in its times.
+            if !sum.rows.iter().any(|known| std::ptr::eq(*known, of)) {
+                sum.rows.push(of);
+            }
+        });
+        sums
+    }
+
+    /// Shows each target that ran, once for each rule that writes it: kind, text, figures, the
+    /// rule's event, and the row with its times.
+    fn each_target<'a>(
+        &'a self,
+        rules: &'a RuleTable,
+        wanted: impl Fn(&str) -> bool,
+        mut visit: impl FnMut(&'static str, &'a [u8], &'a TargetRow, Option<&'a str>, &'a Row),
+    ) {
+        for rule in rules.iter() {
             let Some(of) = self.rules.get(rule.name.as_str()) else { continue };
             for (target, row) in rule.targets.iter().zip(&of.targets) {
-                let (kind, text) = (target.kind.as_str(), target.template.source().as_bytes());
+                let kind = target.kind.as_str();
                 if wanted(kind) && row.runs > 0 {
-                    let sum = sums.entry((kind, text)).or_insert_with(|| Summed::new(kind, text));
-                    sum.target.add(row);
-                    sum.events.push((Some(rule.event.as_str()), row.runs));
-                    // Twice in one rule is once in its times.
-                    if !sum.rows.iter().any(|known| std::ptr::eq(*known, &raw const of.row)) {
-                        sum.rows.push(&of.row);
-                    }
+                    let text = target.template.source().as_bytes();
+                    visit(kind, text, row, Some(rule.event.as_str()), &of.row);
                 }
             }
         }
         for ((kind, text), (of_target, row)) in &self.purged.0 {
             if wanted(kind) {
-                let sum = sums.entry((kind, text)).or_insert_with(|| Summed::new(kind, text));
-                sum.target.add(of_target);
-                sum.events.push((None, of_target.runs));
-                sum.rows.push(row);
+                visit(kind, text, of_target, None, row);
             }
         }
-        sums.into_values().collect()
     }
 }
 
