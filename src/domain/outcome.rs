@@ -83,6 +83,9 @@ impl Outcome {
 
     /// Per position in [`Plan::rules`].
     pub fn per_rule(&self, plan: &Plan) -> SmallVec<[Count; 4]> {
+        if plan.rules.len() == 1 {
+            return SmallVec::from_slice(&[self.total]);
+        }
         let mut counts: SmallVec<[Count; 4]> =
             plan.rules.iter().map(|_| Count::default()).collect();
         for (target, count) in plan.targets.iter().zip(&self.per_target) {

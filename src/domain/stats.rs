@@ -117,13 +117,18 @@ impl State {
         }
         self.stats.record(&self.rules, plan, outcome, now_ms);
         self.stats.busy_micros += outcome.resolve_micros + outcome.delete_micros;
-        self.stats.top.record_keys(plan, outcome);
-        if failure.is_some() {
-            self.stats.record_failure(plan.origin.events(), &plan.rules);
+        let facts = Facts::of(plan, outcome, now_ms);
+        match failure {
+            None => {
+                self.stats.top.record_keys(plan, outcome);
+                self.journal.note(&facts, by, plan, outcome);
+            }
+            // Which keys went before that is not told one by one.
+            Some(failure) => {
+                self.stats.record_failure(plan.origin.events(), &plan.rules);
+                self.journal.log(&Facts { failure, ..facts }, by);
+            }
         }
-        let failure = failure.unwrap_or_default();
-        let facts = Facts { failure, ..Facts::of(plan, outcome, now_ms) };
-        self.journal.note(&facts, by, plan, outcome);
     }
 
     /// Writes down what was marked of an event whose other keys a job deletes.

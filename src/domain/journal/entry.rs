@@ -7,12 +7,14 @@
 //! target took: twice the position of the target, + 1 when they were marked; how many; the lengths
 //! of the names; the names.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::{Facts, last_of};
 use crate::domain::name::{Db, Shown};
 use crate::domain::outcome::{Count, Outcome};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Plan, PlanTarget};
 use crate::domain::request::Origin;
 use crate::domain::varint::{read_name, read_number, write_name, write_number};
 
@@ -171,17 +173,25 @@ pub fn write_keys(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>
     if plan.names.is_empty() || count == 0 {
         return 0;
     }
-    // Only what took keys is named; most plans have one target.
+    if let [only] = plan.targets.as_slice()
+        && outcome.gone.is_none()
+        && plan.soft_ms.is_empty()
+    {
+        // The usual case: one stretch.
+        write_number(1, out);
+        write_target(plan, only, out);
+        let names = last_of(&plan.names, most)..plan.names.len();
+        write_stretch(plan, names.clone(), 0, out);
+        return names.len() as u64;
+    }
+    // Only what took keys is named.
     let took = |at: usize| {
         outcome.per_target.get(at).is_some_and(|count| count.deleted + count.marked > 0)
     };
     let taking: SmallVec<[usize; 4]> = (0..plan.targets.len()).filter(|at| took(*at)).collect();
     write_number(taking.len() as u64, out);
     for target in taking.iter().filter_map(|at| plan.targets.get(*at)) {
-        let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
-        write_name(rule.unwrap_or_default().as_bytes(), out);
-        write_name(target.kind.as_bytes(), out);
-        write_name(&target.text, out);
+        write_target(plan, target, out);
     }
     let deletes = plan.deletes();
     let stretch_of = |at: usize| {
@@ -198,15 +208,26 @@ pub fn write_keys(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>
         let (target, is_marked, is_gone) = stretch;
         if is_gone {
             let place = taking.binary_search(&target).unwrap_or(0) as u64;
-            write_number(place * 2 + u64::from(is_marked), out);
-            write_number((end - start) as u64, out);
-            plan.names.lengths(start..end).for_each(|len| write_number(len as u64, out));
-            out.extend_from_slice(plan.names.joined(start..end));
+            write_stretch(plan, start..end, place * 2 + u64::from(is_marked), out);
             keys += (end - start) as u64;
         }
         start = end;
     }
     keys
+}
+
+fn write_target(plan: &Plan, target: &PlanTarget, out: &mut Vec<u8>) {
+    let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
+    write_name(rule.unwrap_or_default().as_bytes(), out);
+    write_name(target.kind.as_bytes(), out);
+    write_name(&target.text, out);
+}
+
+fn write_stretch(plan: &Plan, names: Range<usize>, place: u64, out: &mut Vec<u8>) {
+    write_number(place, out);
+    write_number(names.len() as u64, out);
+    plan.names.lengths(names.clone()).for_each(|len| write_number(len as u64, out));
+    out.extend_from_slice(plan.names.joined(names));
 }
 
 /// Reads a head.
