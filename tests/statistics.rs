@@ -283,6 +283,9 @@ fn windows_have_the_servers_own_hits() {
     client.run("GET here");
     let windows = section(&mut client, "windows");
     assert_eq!(int(field(&windows, "start"), "hits"), 31);
+    client.run("INVAL.STATS RESET");
+    let windows = section(&mut client, "windows");
+    assert_eq!(int(field(&windows, "start"), "hits"), 0);
 }
 
 #[test]
