@@ -8,7 +8,7 @@ use super::reply::Reply;
 use crate::domain::error::Result;
 use crate::domain::evidence::advice::Recommendation;
 use crate::domain::health::thresholds::{Profile, Thresholds};
-use crate::domain::health::watch::{Alert, CHANNEL, rounded};
+use crate::domain::health::watch::{Alert, CHANNEL};
 use crate::domain::health::{Figure, Finding, examine, worst};
 use crate::domain::name::Shown;
 use crate::server::Server;
@@ -98,7 +98,7 @@ fn show(finding: &Finding) -> Reply {
 fn figure(figure: Figure) -> Reply {
     match figure {
         Figure::Count(count) => Reply::count(count),
-        Figure::Amount(amount) => Reply::Double(rounded(amount)),
+        Figure::Amount(amount) => Reply::amount(amount),
     }
 }
 

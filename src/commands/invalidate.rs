@@ -149,7 +149,7 @@ fn record(server: &mut Server, plan: &Plan, outcome: &Outcome, failure: Option<&
     if micros >= LATENCY_MIN_MICROS {
         server.redis().sample_latency(micros / 1000);
     }
-    for line in log_line::of_plan(plan, outcome, None, plan.db, now_ms) {
+    for line in log_line::of_plan(plan, outcome, None, now_ms) {
         server.redis().log_line(&line);
     }
     publish(server, |most| notice::of_outcome(plan, outcome, most));

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::domain::health::watch::rounded;
+
 /// A reply. Maps are RESP3 maps, and flat arrays for RESP2 clients.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
@@ -57,6 +59,11 @@ impl Reply {
     /// A list of texts or bytes.
     pub fn bulks<'a>(items: impl Iterator<Item = &'a [u8]>) -> Self {
         Self::Array(items.map(Self::bulk).collect())
+    }
+
+    /// An amount that was measured, with one digit after the point.
+    pub fn amount(amount: f64) -> Self {
+        Self::Double(rounded(amount))
     }
 
     /// A part of a whole, from 0 to 1: to a hundredth of a percent.

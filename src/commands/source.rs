@@ -156,13 +156,9 @@ pub(super) fn all(server: &mut Server) -> Vec<(String, Reply)> {
             ("dead_lost", Reply::count(source.lost)),
             ("lag", Reply::count(lag)),
             ("lag_ms", Reply::count(lag_ms)),
-            ("per_second", Reply::Double(rounded(source.rate.per_second(now_ms / 1000)))),
+            ("per_second", Reply::amount(source.rate.per_second(now_ms / 1000))),
         ]);
         (source.name, row)
     };
     with_lag(server).into_iter().map(row).collect()
-}
-
-fn rounded(rate: f64) -> f64 {
-    (rate * 10.0).round() / 10.0
 }

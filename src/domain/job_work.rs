@@ -127,7 +127,7 @@ impl State {
         let facts = Facts::of(&work.plan, outcome, now_ms);
         let text = Some(job.head.text.as_slice());
         self.journal.log(&Facts { job: text, ..facts }, &work.by);
-        let line = log_line::of_plan(&work.plan, outcome, text, work.plan.db, now_ms);
+        let line = log_line::of_plan(&work.plan, outcome, text, now_ms);
         let (origin, deleted) = (work.plan.origin.clone(), outcome.total.deleted);
         self.note_loss(&origin, deleted, now_ms);
         line

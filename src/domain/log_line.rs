@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::name::Db;
 use super::outcome::Outcome;
 use super::plan::Plan;
 use super::request::PlanRule;
@@ -24,18 +23,12 @@ struct Line<'a> {
 
 /// A line for each target of the rules of a plan that ask for it; `job` stands for the targets of
 /// one.
-pub fn of_plan(
-    plan: &Plan,
-    outcome: &Outcome,
-    job: Option<&[u8]>,
-    db: Db,
-    at_ms: u64,
-) -> Vec<String> {
-    if !plan.rules.iter().any(|rule| rule.logs && !rule.collects) {
+pub fn of_plan(plan: &Plan, outcome: &Outcome, job: Option<&[u8]>, at_ms: u64) -> Vec<String> {
+    let wants = |rule: &&PlanRule| rule.logs && !rule.collects;
+    if !plan.rules.iter().any(|rule| wants(&rule)) {
         return vec![];
     }
     let timestamp = timestamp(at_ms);
-    let wants = |rule: &&PlanRule| rule.logs && !rule.collects;
     let mut lines = vec![];
     for (target, count) in plan.targets.iter().zip(&outcome.per_target) {
         let Some(rule) = plan.rules.get(target.rule).filter(wants) else { continue };
@@ -48,7 +41,7 @@ pub fn of_plan(
             operation: "CACHE_INVALIDATION",
             timestamp: &timestamp,
             rule: rule.name.as_deref().unwrap_or_default(),
-            db: db.0,
+            db: plan.db.0,
         };
         // Names and numbers: there is nothing in them that could fail to serialise.
         lines.extend(serde_json::to_string(&line));
@@ -79,6 +72,7 @@ mod tests {
     use super::*;
     use crate::domain::State;
     use crate::domain::change::Change;
+    use crate::domain::name::Db;
     use crate::domain::payload::Payload;
     use crate::domain::plan::build;
     use crate::domain::request::Request;
@@ -110,7 +104,7 @@ mod tests {
         let plan = build(&mut state, Db(2), request).unwrap();
         let mut outcome = Outcome::of(&plan);
         outcome.count(&plan, 0, |count| count.deleted += 1);
-        let lines = of_plan(&plan, &outcome, None, Db(2), 1_735_813_800_000);
+        let lines = of_plan(&plan, &outcome, None, 1_735_813_800_000);
         let line = |pattern, cleared| {
             format!(
                 r#"{{"event":"cache_invalidated","event_type":"e","pattern":"{pattern}","keys_cleared":{cleared},"operation":"CACHE_INVALIDATION","timestamp":"2025-01-02T10:30:00.000Z","rule":"loud","db":2}}"#
@@ -120,6 +114,6 @@ mod tests {
         state.rules.remove("loud");
         let request = Request::for_event(&state, "e", &payload).unwrap();
         let plan = build(&mut state, Db(2), request).unwrap();
-        assert_eq!(of_plan(&plan, &Outcome::of(&plan), None, Db(2), 0), Vec::<String>::new());
+        assert_eq!(of_plan(&plan, &Outcome::of(&plan), None, 0), Vec::<String>::new());
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::health::observed::{
 };
 use crate::domain::health::wording::percent;
 use crate::domain::journal::Kind;
-use crate::domain::name::{Db, OWN_PREFIX, Shown};
+use crate::domain::name::{Db, Shown};
 use crate::domain::recent::{FIVE_MINUTES, MINUTE, Ran};
 use crate::domain::rule::Priority;
 use crate::domain::source::Source;
@@ -191,9 +191,8 @@ fn warm_queues(server: &mut Server, now_ms: u64) -> Vec<WarmQueue> {
     let priorities = [Priority::High, Priority::Medium, Priority::Low];
     let name = |priority: Priority| format!("inval:warm:{}", priority.as_str());
     let there: Vec<(Db, Priority)> = server.state(|state| {
-        let own = state.own_keys().filter(|(_, key)| key.starts_with(OWN_PREFIX));
         let priority = |key: &[u8]| priorities.into_iter().find(|of| name(*of).as_bytes() == key);
-        own.filter_map(|(db, key)| Some((db, priority(key)?))).collect()
+        state.own_keys().filter_map(|(db, key)| Some((db, priority(key)?))).collect()
     });
     let mut queues = vec![];
     for (db, priority) in there {

@@ -186,14 +186,14 @@ fn windows(page: &mut Page, rates: &[Rates]) {
 }
 
 fn rules(page: &mut Page, state: &State, most: usize) {
-    let mut all: Vec<(&str, Row)> =
-        state.stats.rules.iter().map(|(name, of)| (&**name, of.row.clone())).collect();
+    let mut all: Vec<(&str, &Row)> =
+        state.stats.rules.iter().map(|(name, of)| (&**name, &of.row)).collect();
     all.sort_by(|a, b| (b.1.runs, a.0).cmp(&(a.1.runs, b.0)));
     let rest = all.split_off(most.min(all.len()));
+    let mut sum = Row::default();
+    rest.iter().for_each(|(_, row)| sum.add(row));
     if !rest.is_empty() {
-        let mut sum = Row::default();
-        rest.iter().for_each(|(_, row)| sum.add(row));
-        all.push((REST, sum));
+        all.push((REST, &sum));
     }
     type Of = fn(&Row) -> u64;
     let counters: [(&str, &str, Of); 3] = [

@@ -14,9 +14,6 @@ use crate::domain::stats::targets::Summed;
 use crate::domain::stats::{Row, Rows, Times};
 use crate::domain::windows::Rates;
 
-/// Digits of a share: a ten-thousandth.
-const SHARE_DIGITS: f64 = 10_000.0;
-
 pub(super) fn totals(state: &State) -> Reply {
     let stats = &state.stats;
     let Reply::Map(mut fields) = row(&stats.all) else { return Reply::Null };
@@ -169,18 +166,13 @@ pub(super) fn row(row: &Row) -> Reply {
 
 /// What happened in each window.
 pub(super) fn windows(rates: &[Rates]) -> Reply {
-    let share = |share: Option<f64>| match share {
-        Some(share) => Reply::Double((share * SHARE_DIGITS).round() / SHARE_DIGITS),
-        None => Reply::Null,
-    };
     let window = |rates: &Rates| {
         let Rates { totals, .. } = rates;
-        let mean = rates.mean_micros().map(|mean| Reply::Double((mean * 10.0).round() / 10.0));
         let window = Reply::map([
             ("seconds", Reply::count(rates.ms / 1000)),
             ("hits", Reply::count(totals.hits)),
             ("misses", Reply::count(totals.misses)),
-            ("hit_rate", share(rates.hit_rate())),
+            ("hit_rate", rates.hit_rate().map_or(Reply::Null, Reply::rate)),
             ("invalidations", Reply::count(totals.invalidations)),
             ("events", Reply::count(totals.events)),
             ("purges", Reply::count(totals.purges)),
@@ -190,10 +182,10 @@ pub(super) fn windows(rates: &[Rates]) -> Reply {
             ("keys_marked", Reply::count(totals.keys_marked)),
             ("keys_warmed", Reply::count(totals.keys_warmed)),
             ("evicted", Reply::count(totals.evicted)),
-            ("mean_micros", mean.unwrap_or(Reply::Null)),
+            ("mean_micros", rates.mean_micros().map_or(Reply::Null, Reply::amount)),
             ("p99_micros", rates.p99_micros().map_or(Reply::Null, Reply::count)),
-            ("overhead", share(Some(rates.overhead()))),
-            ("efficiency", share(rates.efficiency())),
+            ("overhead", Reply::rate(rates.overhead())),
+            ("efficiency", rates.efficiency().map_or(Reply::Null, Reply::rate)),
         ]);
         (rates.window.as_bytes().to_vec(), window)
     };
@@ -203,7 +195,7 @@ pub(super) fn windows(rates: &[Rates]) -> Reply {
 fn times(times: &Times) -> Reply {
     let [p50, p95, p99] = times.percentiles([50.0, 95.0, 99.0]);
     Reply::map([
-        ("mean", Reply::Double((times.mean() * 10.0).round() / 10.0)),
+        ("mean", Reply::amount(times.mean())),
         ("p50", Reply::count(p50)),
         ("p95", Reply::count(p95)),
         ("p99", Reply::count(p99)),

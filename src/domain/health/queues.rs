@@ -4,9 +4,7 @@ use super::observed::{DeadStream, LaggingSource, Observed, OverdueBatch, WarmQue
 use super::thresholds::Check;
 use super::wording::{Count, Seconds, percent, quoted};
 use super::{Figure, Findings};
-
-/// Milliseconds of a second.
-const SECOND_MS: u64 = 1000;
+use crate::domain::class::SECOND_MS;
 
 pub(super) fn examine(observed: &Observed, findings: &mut Findings) {
     let most = observed.warm_max;
