@@ -223,6 +223,14 @@ fn a_cold_cache_is_told_with_what_emptied_it() {
         "remedy",
         &["if event deployed is not meant to take so much"],
     );
+    // A job, though nothing is counted.
+    client.run("DEBUG POPULATE 500 page 3");
+    client.run("CONFIG SET inval.statistics no");
+    client.run("INVAL.RULE ADD later ON tidied KEYS 1 page:*");
+    client.run("INVAL.EVENT tidied {} ASYNC");
+    eventually("the keys are gone", || client.info("keys") == 1);
+    client.run("CONFIG SET inval.statistics yes");
+    says(&check(&mut client, "hit_rate"), "meaning", &["deleted", "by event tidied"]);
     // A flush.
     client.run("DEBUG POPULATE 500 page 3");
     eventually("all keys are known", || client.info("keys") == 501);

@@ -108,8 +108,7 @@ impl State {
     }
 
     /// Writes down what this server did of a job that is about to end: keys of its plan that
-    /// it did not delete were absent, or stay.
-    /// Gives the lines that its rules ask for.
+    /// it did not delete were absent, or stay. Gives the lines that its rules ask for.
     pub fn record_job(&mut self, id: u64, now_ms: u64) -> Vec<String> {
         let left = self.job_left(id);
         let Some(job) = self.jobs.get_mut(id) else { return vec![] };
@@ -120,17 +119,16 @@ impl State {
             count.absent = count.matched.saturating_sub(count.deleted);
         }
         outcome.total.absent = outcome.total.matched.saturating_sub(outcome.total.deleted + left);
-        if self.uncounted {
-            return vec![];
-        }
-        self.stats.record(&self.rules, &work.plan, outcome, now_ms);
-        let facts = Facts::of(&work.plan, outcome, now_ms);
         let text = Some(job.head.text.as_slice());
-        self.journal.log(&Facts { job: text, ..facts }, &work.by);
-        let line = log_line::of_plan(&work.plan, outcome, text, now_ms);
+        if !self.uncounted {
+            self.stats.record(&self.rules, &work.plan, outcome, now_ms);
+            let facts = Facts::of(&work.plan, outcome, now_ms);
+            self.journal.log(&Facts { job: text, ..facts }, &work.by);
+        }
+        let lines = log_line::of_plan(&work.plan, outcome, text, now_ms);
         let (origin, deleted) = (work.plan.origin.clone(), outcome.total.deleted);
         self.note_loss(&origin, deleted, now_ms);
-        line
+        lines
     }
 
     /// Takes the work of the oldest job out.

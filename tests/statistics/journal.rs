@@ -170,6 +170,22 @@ fn a_rule_that_asks_for_it_is_logged_as_json() {
 }
 
 #[test]
+fn what_a_rule_asks_for_is_logged_whatever_is_counted() {
+    let server = Server::start();
+    let mut client = server.client();
+    let rule = br#"{"eventType":"e","cacheKeys":["a:*"],"logInvalidation":true}"#;
+    client.call(&[b"INVAL.RULE", b"SET", b"r", rule]).unwrap();
+    client.run("CONFIG SET inval.statistics no");
+    for (told, lines) in ["INVAL.EVENT e", "INVAL.EVENT e {} ASYNC"].into_iter().zip(1..) {
+        client.set_all(&["a:1", "a:2"]);
+        client.run(told);
+        eventually("the line", || server.log().matches("\"keys_cleared\":2").count() == lines);
+    }
+    let stats = client.run("INVAL.STATS totals");
+    assert_eq!(int(field(&stats, "totals"), "runs"), 0);
+}
+
+#[test]
 fn the_latency_monitor_has_what_was_slow() {
     let server = Server::start();
     let mut client = server.client();
