@@ -91,10 +91,7 @@ fn told(cause: &Cause) -> Reply {
         ("rule", rule.as_deref().map_or(Reply::Null, Reply::bulk)),
         (
             "target",
-            Reply::map([
-                ("kind", Reply::bulk(kind.as_str())),
-                ("text", Reply::bulk(text.as_slice())),
-            ]),
+            Reply::map([("kind", Reply::bulk(*kind)), ("text", Reply::bulk(text.as_slice()))]),
         ),
         ("by", Reply::bulk(entry.by.as_str())),
         ("client", Reply::count(entry.client)),

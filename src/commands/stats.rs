@@ -137,7 +137,10 @@ impl Show {
         let (queues, sources) = (warm::lengths(server), source::with_lag(server));
         let rows = self.rows.unwrap_or(SERIES);
         let beside = Beside { rates: &rates, queues: &queues, sources: &sources, rows };
-        server.state(|state| prometheus::write(state, &beside))
+        server.state(|state| {
+            state.stats.settle();
+            prometheus::write(state, &beside)
+        })
     }
 
     fn reply(&self, server: &mut Server) -> Reply {
@@ -150,6 +153,7 @@ impl Show {
         let lengths = if wants("warm") { warm::lengths(server) } else { vec![] };
         let rates = if wants("windows") { windows::rates(server) } else { vec![] };
         server.state(|state| {
+            state.stats.settle();
             let mut show = |section: &&str| {
                 let reply = match *section {
                     "totals" => sections::totals(state),

@@ -34,21 +34,22 @@ pub fn run(args: &mut Args, server: &mut Server) -> Result<Reply> {
     }
     let wanted = if wanted.is_empty() { KINDS.to_vec() } else { wanted };
     Ok(server.state(|state| {
-        let show = |kind: &&str| (kind.as_bytes().to_vec(), ranks(state, kind, most));
-        Reply::Map(wanted.iter().map(show).collect())
+        state.stats.settle();
+        let mut show = |kind: &&str| (kind.as_bytes().to_vec(), ranks(state, kind, most));
+        Reply::Map(wanted.iter().map(&mut show).collect())
     }))
 }
 
-fn ranks(state: &State, kind: &str, most: usize) -> Reply {
-    let top = &state.stats.top;
-    let sketch = |of: &Sketch| {
+fn ranks(state: &mut State, kind: &str, most: usize) -> Reply {
+    let top = &mut state.stats.top;
+    let sketch = |of: &mut Sketch| {
         let ranks = of.first(most);
         Reply::Array(ranks.iter().map(|rank| rank_of(rank.name, rank.count, rank.error)).collect())
     };
     match kind {
-        "keys" => sketch(&top.keys),
-        "tags" => sketch(&top.tags),
-        "patterns" => sketch(&top.patterns),
+        "keys" => sketch(&mut top.keys),
+        "tags" => sketch(&mut top.tags),
+        "patterns" => sketch(&mut top.patterns),
         "rules" => {
             let rules = state.stats.rules.iter();
             counted(rules.map(|(name, of)| (&**name, of.row.runs - of.row.wasted)), most)

@@ -30,6 +30,7 @@ impl State {
             // Nobody could ask for the others, and clients that make rules as they go would pile
             // them up.
             let rules = &self.rules;
+            self.stats.settle();
             self.stats.rules.retain(|name, _| rules.get(name).is_some());
             self.warming.keep_rules(|name| rules.get(name).is_some());
         }

@@ -1,11 +1,14 @@
 //! What was carried out lately, by whom and why: the log, and the keys that went.
 //!
-//! Both are rings of bytes. An invalidation is written once, in a row of bytes, and nothing of it
-//! is allocated; it is read only when somebody asks. The log is bounded by its entries, what is
-//! known of keys by their number. Neither is saved.
+//! An invalidation is written once, as bytes, into a ring, and nothing of it is allocated; it is
+//! read only when somebody asks. The log is bounded by its entries, what is known of keys by their
+//! number. Neither is saved.
 
 mod entry;
 mod tape;
+
+use std::cmp::Reverse;
+use std::collections::VecDeque;
 
 pub use entry::{Cause, Entry, Kind};
 use tape::Tape;
@@ -101,98 +104,163 @@ impl<'a> Facts<'a> {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
     limits: JournalLimits,
     /// On whose behalf the module acts of its own accord, such as `source orders`; empty for
     /// nobody's.
     pub agent: String,
-    /// Entries written so far, of which the log has the last.
-    written: u64,
-    log: Tape,
+    /// The number of the last entry of the log.
+    last: u64,
+    /// The number of the first that it may have.
+    first: u64,
+    /// The entries of the log that are not in the ring of keys, by number: those without a key, and
+    /// those whose keys went from there.
+    apart: VecDeque<(u64, Vec<u8>)>,
     keys: Tape,
-    /// Where an entry is put together.
-    head: Vec<u8>,
-    tail: Vec<u8>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        let limits = JournalLimits::default();
+        let (apart, keys) = (VecDeque::new(), Tape::new(limits.why_keys));
+        Self { limits, agent: String::new(), last: 0, first: 1, apart, keys }
+    }
 }
 
 impl Journal {
     /// Writes an invalidation into the log, if it is slow enough.
     pub fn log(&mut self, facts: &Facts, by: &Caller) {
-        self.put_together(facts, by);
-        self.log_head(facts);
+        if self.is_logged(facts) {
+            self.last += 1;
+            self.log_apart(facts, by);
+        }
     }
 
     /// The same, and why the keys of a plan went.
     pub fn note(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) {
-        self.put_together(facts, by);
-        self.log_head(facts);
-        self.keep_keys(plan, outcome);
+        let is_logged = self.is_logged(facts);
+        self.last += u64::from(is_logged);
+        let id = if is_logged { self.last } else { 0 };
+        if !self.keep_keys(facts, id, by, plan, outcome) && is_logged {
+            self.log_apart(facts, by);
+        }
     }
 
     /// Why the keys of a part of a plan went, which is logged when all is done.
     pub fn note_keys(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) {
-        self.put_together(facts, by);
-        self.keep_keys(plan, outcome);
+        self.keep_keys(facts, 0, by, plan, outcome);
     }
 
-    fn put_together(&mut self, facts: &Facts, by: &Caller) {
-        let user = if by.user.is_empty() { &self.agent } else { &by.user };
-        self.head.clear();
-        entry::write_head(facts, user, by.client, &mut self.head);
-    }
-
-    fn log_head(&mut self, facts: &Facts) {
+    fn is_logged(&self, facts: &Facts) -> bool {
         let micros = facts.resolve_micros + facts.delete_micros;
-        if self.limits.slower_than_micros.is_some_and(|least| micros >= least) {
-            self.written += 1;
-            self.log.push(&[&self.head], 1, self.limits.log_len);
+        self.limits.slower_than_micros.is_some_and(|least| micros >= least)
+    }
+
+    /// Whether there were any.
+    fn keep_keys(
+        &mut self,
+        facts: &Facts,
+        id: u64,
+        by: &Caller,
+        plan: &Plan,
+        outcome: &Outcome,
+    ) -> bool {
+        if self.keys.is_full() {
+            self.take_apart(self.keys.going());
+            self.keys.begin_block();
+        }
+        let most = usize::try_from(self.limits.why_keys).unwrap_or(usize::MAX);
+        let user = user(by, &self.agent);
+        self.keys.write(id, |out| {
+            entry::write_head(facts, id, user, by, out);
+            entry::write_keys(plan, outcome, most, out)
+        })
+    }
+
+    fn log_apart(&mut self, facts: &Facts, by: &Caller) {
+        let mut bytes = self.room();
+        entry::write_head(facts, self.last, user(by, &self.agent), by, &mut bytes);
+        self.apart.push_back((self.last, bytes));
+        self.trim();
+    }
+
+    /// Where an entry can be written: in the place of one that goes.
+    fn room(&mut self) -> Vec<u8> {
+        let goes = self.apart.front().is_some_and(|(id, _)| *id < self.oldest());
+        let gone = if goes { self.apart.pop_front() } else { None };
+        let mut bytes = gone.map(|(_, bytes)| bytes).unwrap_or_default();
+        bytes.clear();
+        bytes
+    }
+
+    /// Copies what the log needs of the first blocks of the ring of keys.
+    fn take_apart(&mut self, blocks: usize) {
+        let keys = std::mem::take(&mut self.keys);
+        for bytes in keys.first(blocks, self.oldest()) {
+            let id = entry::id_of(bytes);
+            if id < self.oldest() || self.is_apart(id) {
+                continue;
+            }
+            let mut head = self.room();
+            head.extend_from_slice(entry::head_of(bytes).unwrap_or_default());
+            let at = self.apart.partition_point(|(other, _)| *other < id);
+            self.apart.insert(at, (id, head));
+        }
+        self.keys = keys;
+    }
+
+    fn is_apart(&self, id: u64) -> bool {
+        self.apart.binary_search_by_key(&id, |(id, _)| *id).is_ok()
+    }
+
+    fn trim(&mut self) {
+        let oldest = self.oldest();
+        while self.apart.front().is_some_and(|(id, _)| *id < oldest) {
+            self.apart.pop_front();
         }
     }
 
-    fn keep_keys(&mut self, plan: &Plan, outcome: &Outcome) {
-        let most = usize::try_from(self.limits.why_keys).unwrap_or(usize::MAX);
-        self.tail.clear();
-        let keys = entry::write_keys(plan, outcome, most, &mut self.tail);
-        match keys {
-            0 => self.keys.trim(self.limits.why_keys),
-            _ => self.keys.push(&[&self.head, &self.tail], keys, self.limits.why_keys),
-        }
-        // What a wide purge took is not held.
-        self.tail.shrink_to(TAIL_MAX_BYTES);
+    /// The number of the oldest entry of the log.
+    fn oldest(&self) -> u64 {
+        self.first.max((self.last + 1).saturating_sub(self.limits.log_len))
     }
 
     /// The last entries of the log, the newest first.
-    pub fn last(&mut self, most: usize) -> Vec<Entry> {
-        let mut id = self.written;
-        let entries = self.log.newest_first().take(most);
-        let read = |bytes: &[u8]| {
-            let entry = entry::read_head(bytes, id);
-            id = id.saturating_sub(1);
-            entry
-        };
-        entries.filter_map(read).collect()
+    pub fn last(&self, most: usize) -> Vec<Entry> {
+        let oldest = self.oldest();
+        let apart = self.apart.iter().filter(|(id, _)| *id >= oldest);
+        let mut all: Vec<(u64, &[u8])> = apart.map(|(id, bytes)| (*id, &**bytes)).collect();
+        let there = self.log_len().saturating_sub(all.len());
+        let of_keys = self.keys.held_newest_first().map(|bytes| (entry::id_of(bytes), bytes));
+        all.extend(of_keys.filter(|(id, _)| *id >= oldest && !self.is_apart(*id)).take(there));
+        all.sort_unstable_by_key(|(id, _)| Reverse(*id));
+        all.into_iter().take(most).filter_map(|(_, bytes)| entry::read_head(bytes)).collect()
     }
 
     /// Keeps so much from now on; what is too much goes.
     pub fn set_limits(&mut self, limits: JournalLimits) {
+        self.take_apart(usize::MAX);
+        self.keys.set_most(limits.why_keys);
         self.limits = limits;
-        self.log.trim(limits.log_len);
-        self.keys.trim(limits.why_keys);
+        self.first = self.oldest();
+        self.trim();
+        self.apart.shrink_to_fit();
     }
 
     /// How many entries the log has.
     pub fn log_len(&self) -> usize {
-        self.log.len()
+        usize::try_from(self.last + 1 - self.oldest()).unwrap_or(usize::MAX)
     }
 
     /// Empties the log. Numbers go on.
     pub fn clear_log(&mut self) {
-        self.log = Tape::default();
+        self.first = self.last + 1;
+        self.apart = VecDeque::new();
     }
 
     /// Why a key of a database went or was marked, the last time first.
-    pub fn why(&mut self, db: Db, key: &[u8], most: usize) -> Vec<Cause> {
+    pub fn why(&self, db: Db, key: &[u8], most: usize) -> Vec<Cause> {
         let entries = self.keys.newest_first();
         entries.filter_map(|bytes| entry::find_key(bytes, db, key)).take(most).collect()
     }
@@ -203,8 +271,10 @@ impl Journal {
     }
 }
 
-/// Bytes that the place is let have where keys are put together: more than most plans need.
-const TAIL_MAX_BYTES: usize = 64 << 10;
+/// Who is told to have asked.
+fn user<'a>(by: &'a Caller, agent: &'a str) -> &'a str {
+    if by.user.is_empty() { agent } else { &by.user }
+}
 
 /// From which position on names are among the last `most`.
 fn last_of(names: &NameList, most: usize) -> usize {

@@ -81,8 +81,19 @@ impl NameList {
     }
 
     /// All names, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).filter_map(|at| self.get(at))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let name = self.bytes.get(start..*end).unwrap_or_default();
+            start = *end;
+            name
+        })
+    }
+
+    /// Lets all names go, and keeps the room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
     }
 
     /// Keeps the first `len` names.

@@ -4,11 +4,13 @@
 //! Of rules, events and entity types each run counts. A target runs when its rule does and takes
 //! as long, so that of targets the keys alone are counted (see [`targets`]).
 
+mod pending;
 mod row;
 pub mod targets;
 mod times;
 
 use hashbrown::HashMap;
+use pending::Pending;
 use smallvec::SmallVec;
 
 pub use row::Row;
@@ -48,7 +50,8 @@ pub struct RuleRow {
     round: u64,
 }
 
-/// Counters since the start or the last reset. Dry runs count in `dry_runs` alone.
+/// Counters since the start or the last reset, once [`Stats::settle`] has sorted in what waits.
+/// Dry runs count in `dry_runs` alone.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     /// Events, purges and what was collected together.
@@ -87,6 +90,8 @@ pub struct Stats {
     pub purged: Purged,
     /// What was invalidated most often.
     pub top: Top,
+    /// Runs that are in none of the rows yet.
+    pending: Pending,
 }
 
 /// What became of the keys of an event, and whether something of it is collected.
@@ -115,7 +120,9 @@ impl State {
         if self.uncounted {
             return;
         }
-        self.stats.record(&self.rules, plan, outcome, now_ms);
+        if failure.is_some() || !self.stats.defer(&self.rules, plan, outcome, now_ms) {
+            self.stats.record(&self.rules, plan, outcome, now_ms);
+        }
         self.stats.busy_micros += outcome.resolve_micros + outcome.delete_micros;
         let facts = Facts::of(plan, outcome, now_ms);
         match failure {
@@ -155,7 +162,8 @@ impl State {
     }
 
     /// What counts in windows, so far; beside what the server counts itself.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&mut self) -> Totals {
+        self.stats.settle();
         let Stats { all, .. } = &self.stats;
         Totals {
             invalidations: all.runs,
@@ -181,6 +189,7 @@ impl Stats {
         outcome: &Outcome,
         now_ms: u64,
     ) {
+        self.follow(rules);
         self.dead_names += outcome.dead_names;
         if outcome.dry_run {
             self.dry_runs += 1;
@@ -196,10 +205,10 @@ impl Stats {
             Origin::Purge => self.purges += 1,
             Origin::Collected(_) => {
                 self.batches += 1;
-                self.add_to_events(plan, &counts);
+                self.add_to_events(plan, outcome, &counts);
             }
             Origin::Events(events) => {
-                for (event, of) in events.iter().zip(by_event(plan, &counts)) {
+                for (event, of) in events.iter().zip(by_event(plan, outcome, &counts)) {
                     let told = event.follows.is_none();
                     self.events += u64::from(told);
                     self.events_emitted += u64::from(!told);
@@ -236,7 +245,7 @@ impl Stats {
         self.warm_refused += outcome.warm_refused;
         self.all.keys.add(outcome.total);
         let counts = outcome.per_rule(plan);
-        self.add_to_events(plan, &counts);
+        self.add_to_events(plan, outcome, &counts);
         for (rule, count) in plan.rules.iter().zip(&counts) {
             if let Some(name) = &rule.name {
                 rule_row(&mut self.rules, name).row.keys.add(*count);
@@ -269,8 +278,8 @@ impl Stats {
     }
 
     /// Adds what became of the keys to the rows of the events, which have counted their runs.
-    fn add_to_events(&mut self, plan: &Plan, counts: &[Count]) {
-        for (event, of) in plan.origin.events().iter().zip(by_event(plan, counts)) {
+    fn add_to_events(&mut self, plan: &Plan, outcome: &Outcome, counts: &[Count]) {
+        for (event, of) in plan.origin.events().iter().zip(by_event(plan, outcome, counts)) {
             if let (Some(row), Some((count, _))) = (self.per_event.get_mut(&*event.event), of) {
                 row.keys.add(count);
             }
@@ -316,7 +325,12 @@ fn row_of<'a>(rows: &'a mut Rows, name: &str) -> &'a mut Row {
 }
 
 /// What became of the keys of each event of a plan; `None` when no rule took it.
-fn by_event(plan: &Plan, counts: &[Count]) -> SmallVec<[Option<Part>; 1]> {
+fn by_event(plan: &Plan, outcome: &Outcome, counts: &[Count]) -> SmallVec<[Option<Part>; 1]> {
+    if let [_] = plan.origin.events() {
+        let waits = plan.rules.iter().any(|rule| rule.collects);
+        let is_taken = !plan.rules.is_empty();
+        return SmallVec::from_buf([is_taken.then_some((outcome.total, waits))]);
+    }
     let mut parts: SmallVec<[Option<Part>; 1]> =
         plan.origin.events().iter().map(|_| None).collect();
     for (rule, count) in plan.rules.iter().zip(counts) {

@@ -13,24 +13,41 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
 
+use super::name::NameList;
 use super::outcome::Outcome;
 use super::plan::Plan;
 
 /// Names that are ranked, of each kind: the first tens of them are right where some are much more
 /// frequent than others.
-const RANKS: usize = 256;
+const RANKS: usize = 128;
 
-/// Cells of the filter: sixteen for each rank, 32 KB. Where all names are as frequent, one in so many
+/// Cells of the filter: thirty-two for each rank, 16 KB. Where all names are as frequent, one in so many
 /// is ranked anew.
 const CELLS: usize = 4096;
 
+/// How often names of the cell came that are not ranked, at the most; and whether one is, in the
+/// highest bit: four bytes, for a cell is fetched for each name.
 #[derive(Clone, Copy, Debug, Default)]
-struct Cell {
-    /// How often names came that are not ranked, at the most.
-    count: u32,
-    /// Ranked names of this cell.
-    ranked: u16,
+struct Cell(u32);
+
+/// The highest bit of a cell.
+const RANKED: u32 = 1 << 31;
+
+impl Cell {
+    fn is_ranked(self) -> bool {
+        self.0 >= RANKED
+    }
+
+    fn count(self) -> u32 {
+        self.0 & !RANKED
+    }
+
+    fn set(&mut self, count: u64, is_ranked: bool) {
+        let count = u32::try_from(count).unwrap_or(RANKED).min(RANKED - 1);
+        self.0 = count | if is_ranked { RANKED } else { 0 };
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -52,11 +69,25 @@ pub struct Ranked<'a> {
     pub error: u64,
 }
 
+/// Names that wait to be counted together: 30 KB. The cells are seldom near the processor, and one
+/// after the other each would be waited for; of so many names most come where another has just been.
+const FRESH_NAMES: usize = 1024;
+
+/// Names that are looked up side by side: the processor fetches their cells at once.
+const TOGETHER: usize = 64;
+
+/// Longer names, in bytes, do not wait: what waits is small.
+const FRESH_MAX_BYTES: usize = 256;
+
 /// The ranks of one kind of names; takes no memory before the first.
 #[derive(Clone, Debug, Default)]
 pub struct Sketch {
+    /// Names that came and are not counted yet.
+    fresh: NameList,
     hasher: DefaultHashBuilder,
     cells: Vec<Cell>,
+    /// How many names of each cell are ranked.
+    ranked: Vec<u16>,
     ranks: Vec<Rank>,
     /// Places in `ranks` by name.
     places: HashTable<u16>,
@@ -69,12 +100,67 @@ pub struct Sketch {
 impl Sketch {
     /// A name came once.
     pub fn add(&mut self, name: &[u8]) {
+        if name.len() > FRESH_MAX_BYTES {
+            return self.count_all(std::iter::once(name));
+        }
+        self.fresh.push(name);
+        if self.fresh.len() >= FRESH_NAMES {
+            self.settle();
+        }
+    }
+
+    /// Names came once each.
+    pub fn add_all<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a [u8]>) {
+        match names.len() < TOGETHER {
+            true => names.for_each(|name| self.add(name)),
+            false => self.count_all(names),
+        }
+    }
+
+    /// Counts what waits.
+    fn settle(&mut self) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        self.count_all(fresh.iter());
+        fresh.clear();
+        self.fresh = fresh;
+    }
+
+    fn count_all<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>) {
+        let hasher = self.hasher.clone();
+        let mut names = names.map(|name| (name, hasher.hash_one(name)));
+        loop {
+            let some: SmallVec<[(&[u8], u64); TOGETHER]> = names.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                return;
+            }
+            self.reserve();
+            let (mut others, mut len) = ([0; TOGETHER], 0);
+            for (at, (_, hash)) in some.iter().enumerate() {
+                let Some(cell) = self.cells.get_mut(cell_of(*hash)) else { continue };
+                // The usual case: none of it is ranked, and no rank can be so low. Not a branch, for
+                // the processor would have to wait for the cell before it knew where to go on.
+                let is_usual = u64::from(cell.0) < self.lowest.min(RANKED.into());
+                cell.0 += u32::from(is_usual);
+                if let Some(slot) = others.get_mut(len) {
+                    *slot = at;
+                }
+                len += usize::from(!is_usual);
+            }
+            let others = others.iter().take(len).filter_map(|at| some.get(*at));
+            others.for_each(|(name, hash)| self.count(name, *hash));
+        }
+    }
+
+    fn reserve(&mut self) {
         if self.cells.is_empty() {
             self.cells = vec![Cell::default(); CELLS];
+            self.ranked = vec![0; CELLS];
         }
-        let hash = self.hasher.hash_one(name);
-        let Some(cell) = self.cells.get_mut(hash as usize % CELLS) else { return };
-        if cell.ranked > 0 {
+    }
+
+    fn count(&mut self, name: &[u8], hash: u64) {
+        let Some(cell) = self.cells.get_mut(cell_of(hash)) else { return };
+        if cell.is_ranked() {
             let is_it =
                 |at: &u16| self.ranks.get(usize::from(*at)).is_some_and(|r| *r.name == *name);
             let place = self.places.find(hash, is_it).copied();
@@ -83,23 +169,34 @@ impl Sketch {
                 return;
             }
         }
-        let error = u64::from(cell.count);
+        let error = u64::from(cell.count());
         if self.ranks.len() < RANKS {
-            cell.ranked += 1;
             let at = self.ranks.len() as u16;
             self.ranks.push(Rank { name: name.to_vec(), hash, count: error + 1, error });
-            self.index(hash, at);
+            self.enter(hash, at);
         } else if error + 1 > self.lowest() {
             self.replace(name, hash, error);
-        } else if let Some(cell) = self.cells.get_mut(hash as usize % CELLS) {
-            cell.count = cell.count.saturating_add(1);
+        } else if let Some(cell) = self.cells.get_mut(cell_of(hash)) {
+            cell.set(error + 1, cell.is_ranked());
         }
     }
 
-    fn index(&mut self, hash: u64, at: u16) {
+    /// A name is ranked now.
+    fn enter(&mut self, hash: u64, at: u16) {
         let ranks = &self.ranks;
         let hash_of = |at: &u16| ranks.get(usize::from(*at)).map_or(0, |rank| rank.hash);
         self.places.insert_unique(hash, at, hash_of);
+        self.change_ranked(hash, |ranked| ranked + 1, 0);
+    }
+
+    /// Another number of names of a cell is ranked; the others of it came so often at the most.
+    fn change_ranked(&mut self, hash: u64, change: impl Fn(u16) -> u16, others: u64) {
+        let at = cell_of(hash);
+        let (Some(cell), Some(ranked)) = (self.cells.get_mut(at), self.ranked.get_mut(at)) else {
+            return;
+        };
+        *ranked = change(*ranked);
+        cell.set(u64::from(cell.count()).max(others), *ranked > 0);
     }
 
     /// The lowest rank; `cursor` is at one of them then.
@@ -128,25 +225,24 @@ impl Sketch {
         if let Ok(entry) = self.places.find_entry(old_hash, |place| usize::from(*place) == at) {
             entry.remove();
         }
-        if let Some(cell) = self.cells.get_mut(old_hash as usize % CELLS) {
-            cell.ranked -= 1;
-            // The others of its cell came no more often than it: or they were ranked.
-            cell.count = cell.count.max(u32::try_from(old_count).unwrap_or(u32::MAX));
-        }
-        if let Some(cell) = self.cells.get_mut(hash as usize % CELLS) {
-            cell.ranked += 1;
-        }
-        self.index(hash, at as u16);
+        // The others of its cell came no more often than it: or they were ranked.
+        self.change_ranked(old_hash, |ranked| ranked.saturating_sub(1), old_count);
+        self.enter(hash, at as u16);
     }
 
     /// The names that came most often, the first one first, up to `most` of them.
-    pub fn first(&self, most: usize) -> Vec<Ranked<'_>> {
+    pub fn first(&mut self, most: usize) -> Vec<Ranked<'_>> {
+        self.settle();
         let mut all: Vec<&Rank> = self.ranks.iter().collect();
         all.sort_by(|a, b| (b.count, &a.name).cmp(&(a.count, &b.name)));
         let ranked = |rank: &Rank| (rank.count, rank.error);
         let shown = all.into_iter().take(most).map(|rank| (rank, ranked(rank)));
         shown.map(|(rank, (count, error))| Ranked { name: &rank.name, count, error }).collect()
     }
+}
+
+fn cell_of(hash: u64) -> usize {
+    hash as usize % CELLS
 }
 
 /// What was invalidated most often, by its kind.
@@ -177,6 +273,9 @@ impl Top {
 
     /// The keys of a plan that are gone or marked.
     pub fn record_keys(&mut self, plan: &Plan, outcome: &Outcome) {
+        if outcome.gone.is_none() {
+            return self.keys.add_all(plan.names.iter());
+        }
         let hit = plan.names.iter().enumerate().filter(|(at, _)| outcome.is_gone(*at));
         hit.for_each(|(_, name)| self.keys.add(name));
     }

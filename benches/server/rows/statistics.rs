@@ -20,18 +20,20 @@ const STARTS: usize = 3;
 
 /// Events with statistics and without, on one server that is switched between the rounds.
 pub fn events(scale: Scale) -> Vec<Row> {
-    [1, 100].map(|matches| event(scale, matches)).to_vec()
+    [(1, 1), (1, DEPTH), (100, DEPTH)].map(|(matches, depth)| event(scale, matches, depth)).to_vec()
 }
 
-fn event(scale: Scale, matches: usize) -> Row {
-    eprint!("statistics-event-{matches} ");
+fn event(scale: Scale, matches: usize, depth: usize) -> Row {
+    let alone = if depth == 1 { "-alone" } else { "" };
+    let name = format!("statistics-event-{matches}{alone}");
+    eprint!("{name} ");
     let events = KEYS.min(scale.keys) / matches;
     let key = |event: usize, at: usize| format!("of{}:{event}:{at}", event % RULES).into_bytes();
     let sets = Prepared::new(events * matches, DEPTH, |at, out| {
         wire::write(out, &[b"SET", &key(at / matches, at % matches), VALUE]);
         1
     });
-    let tells = Prepared::new(events, DEPTH, |at, out| {
+    let tells = Prepared::new(events, depth, |at, out| {
         let (name, payload) = (format!("event{}", at % RULES), format!("{{\"id\":{at}}}"));
         wire::write(out, &[b"INVAL.EVENT", name.as_bytes(), payload.as_bytes()]);
         1
@@ -63,9 +65,8 @@ fn event(scale: Scale, matches: usize) -> Row {
         }
     }
     let what = format!(
-        "{events} events that delete {matches} each, pipelined by {DEPTH}, with statistics / without"
+        "{events} events that delete {matches} each, pipelined by {depth}, with statistics / without"
     );
-    let name = format!("statistics-event-{matches}");
     Row::ratio(&name, &what, Bar::AtMost(1.03), &all[0], &all[1])
 }
 

@@ -1,17 +1,18 @@
 //! An entry of the journal as bytes: numbers of few bytes, and names with their length.
 //!
 //! # Format
-//! The length of the head and the head: kind, time, database, counts, times, client, and then user,
-//! failure, what was asked for and the rules. In the ring of keys targets follow that took keys
-//! (the rule, empty for none; the kind; the text), and the keys in stretches of those that one
-//! target took: twice the position of the target, + 1 when they were marked; how many; the lengths
-//! of the names; the names.
+//! The length of what follows of the head, and the head: kind, number in the log, time, client,
+//! database, counts, times, and then user, failure, what was asked for and the rules. In the ring of keys targets follow that took keys
+//! (the rule, as a position in the head's list, counted from 1, where it is in it; or 0 and its
+//! name, empty for none; the kind; the text), and the keys in stretches of those that one target
+//! took: twice the position of the target, + 1 when they were marked; how many; the lengths of the
+//! names; the names.
 
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::{Facts, last_of};
+use super::{Caller, Facts, last_of};
 use crate::domain::name::{Db, Shown};
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::plan::{Plan, PlanTarget};
@@ -87,42 +88,52 @@ pub struct Cause {
     /// The rule that named the key; none for a purge.
     pub rule: Option<String>,
     /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for what a job took.
-    pub kind: String,
+    pub kind: &'static str,
     /// The name, pattern or tag that matched.
     pub text: Vec<u8>,
     /// Whether it was marked as stale and not deleted.
     pub is_marked: bool,
 }
 
-/// Writes the head.
-pub fn write_head(facts: &Facts, by: &str, client: u64, out: &mut Vec<u8>) {
+/// Kinds of targets by their number; of the first are those of jobs.
+const KINDS: [&str; 6] = ["", "key", "prefix", "glob", "regex", "tag"];
+
+/// Writes the head; `id` is its number in the log, 0 when it is not there.
+pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec<u8>) {
     let kind = match (facts.job, facts.origin) {
         (Some(_), _) => Kind::Job,
         (_, Origin::Purge) => Kind::Purge,
         (_, Origin::Collected(_)) => Kind::Batch,
         (_, Origin::Events(_)) => Kind::Event,
     };
-    // The length is known at the end.
     let start = out.len();
-    out.extend([0; LENGTH_BYTES]);
-    out.push(kind as u8);
     let Count { matched, deleted, marked, absent, warmed } = facts.count;
-    let numbers: [u64; NUMBERS] = [
-        facts.at_ms,
-        u64::from(facts.db.0),
-        matched,
-        deleted,
-        marked,
-        absent,
-        warmed,
-        facts.refused,
-        facts.resolve_micros,
-        facts.delete_micros,
-        client,
+    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let low = |number: u64| number as u32;
+    let high = |number: u64| (number >> u32::BITS) as u32;
+    let numbers: [u32; NUMBERS] = [
+        // The length is known at the end.
+        0,
+        kind as u32,
+        low(id),
+        high(id),
+        low(facts.at_ms),
+        high(facts.at_ms),
+        low(by.client),
+        high(by.client),
+        facts.db.0,
+        small(matched),
+        small(deleted),
+        small(marked),
+        small(absent),
+        small(warmed),
+        small(facts.refused),
+        small(facts.resolve_micros),
+        small(facts.delete_micros),
     ];
     // All as wide: written in one piece.
-    out.extend_from_slice(numbers.map(u64::to_le_bytes).as_flattened());
-    write_name(by.as_bytes(), out);
+    out.extend_from_slice(numbers.map(u32::to_le_bytes).as_flattened());
+    write_name(user.as_bytes(), out);
     write_name(facts.failure.as_bytes(), out);
     write_what(facts, out);
     let named = || facts.rules.iter().filter_map(|rule| rule.name.as_deref());
@@ -135,8 +146,12 @@ pub fn write_head(facts: &Facts, by: &str, client: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// Numbers of a head.
-const NUMBERS: usize = 11;
+/// Numbers of a head, of four bytes each: those that count keys, of which a plan has fewer, one,
+/// and times too, which end at an hour and eleven minutes; the others two.
+const NUMBERS: usize = 17;
+
+/// Where among them the number in the log begins.
+const ID: usize = 2;
 
 /// Bytes of the length of a head.
 const LENGTH_BYTES: usize = size_of::<u32>();
@@ -217,9 +232,18 @@ pub fn write_keys(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>
 }
 
 fn write_target(plan: &Plan, target: &PlanTarget, out: &mut Vec<u8>) {
-    let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
-    write_name(rule.unwrap_or_default().as_bytes(), out);
-    write_name(target.kind.as_bytes(), out);
+    let name = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
+    let before = plan.rules.iter().take(target.rule);
+    let listed = 1 + before.filter(|rule| rule.name.is_some()).take(LISTED_MAX).count();
+    match name.filter(|_| listed <= LISTED_MAX) {
+        Some(_) => write_number(listed as u64, out),
+        None => {
+            write_number(0, out);
+            write_name(name.unwrap_or_default().as_bytes(), out);
+        }
+    }
+    let kind = KINDS.iter().position(|kind| *kind == target.kind).unwrap_or(0);
+    write_number(kind as u64, out);
     write_name(&target.text, out);
 }
 
@@ -230,22 +254,37 @@ fn write_stretch(plan: &Plan, names: Range<usize>, place: u64, out: &mut Vec<u8>
     out.extend_from_slice(plan.names.joined(names));
 }
 
+/// The head alone.
+pub fn head_of(entry: &[u8]) -> Option<&[u8]> {
+    let len = take_length(&mut { entry })?;
+    entry.get(..LENGTH_BYTES + len)
+}
+
+/// The number in the log; 0 for what is not there.
+pub fn id_of(entry: &[u8]) -> u64 {
+    let start = ID * size_of::<u32>();
+    let bytes = entry.get(start..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
 /// Reads a head.
-pub fn read_head(mut bytes: &[u8], id: u64) -> Option<Entry> {
+pub fn read_head(mut bytes: &[u8]) -> Option<Entry> {
     let rest = &mut bytes;
-    take_length(rest)?;
-    let (kind, tail) = rest.split_first()?;
+    let (numbers, tail) = rest.split_at_checked(NUMBERS * size_of::<u32>())?;
     *rest = tail;
-    let kind = Kind::ALL.get(usize::from(*kind)).copied()?;
-    let (numbers, tail) = rest.split_at_checked(NUMBERS * size_of::<u64>())?;
-    *rest = tail;
-    let mut numbers = numbers.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-    let mut number = || numbers.next();
-    let (at_ms, db) = (number()?, Db(u32::try_from(number()?).ok()?));
+    let mut numbers = numbers.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+    let (_len, kind) = (numbers.next()?, numbers.next()?);
+    let kind = Kind::ALL.get(usize::try_from(kind).ok()?).copied()?;
+    let mut wide = || {
+        let (low, high) = (numbers.next()?, numbers.next()?);
+        Some(u64::from(low) | u64::from(high) << u32::BITS)
+    };
+    let (id, at_ms, client) = (wide()?, wide()?, wide()?);
+    let db = Db(numbers.next()?);
+    let mut number = || numbers.next().map(u64::from);
     let (matched, deleted, marked) = (number()?, number()?, number()?);
     let count = Count { matched, deleted, marked, absent: number()?, warmed: number()? };
     let (refused, resolve_micros, delete_micros) = (number()?, number()?, number()?);
-    let client = number()?;
     let (by, failure, what) = (text(rest)?, text(rest)?, text(rest)?);
     let rules = (0..read_number(rest)?).map(|_| text(rest)).collect::<Option<_>>()?;
     Some(Entry {
@@ -272,7 +311,12 @@ pub fn find_key(bytes: &[u8], db: Db, key: &[u8]) -> Option<Cause> {
     let mut rest = rest.get(len..)?;
     let mut targets = vec![];
     for _ in 0..read_number(&mut rest)? {
-        targets.push((read_name(&mut rest)?, read_name(&mut rest)?, read_name(&mut rest)?));
+        let rule = match usize::try_from(read_number(&mut rest)?).ok()? {
+            0 => Err(read_name(&mut rest)?),
+            listed => Ok(listed - 1),
+        };
+        let kind = KINDS.get(usize::try_from(read_number(&mut rest)?).ok()?)?;
+        targets.push((rule, *kind, read_name(&mut rest)?));
     }
     while !rest.is_empty() {
         let (place, count) = (read_number(&mut rest)?, read_number(&mut rest)?);
@@ -284,11 +328,14 @@ pub fn find_key(bytes: &[u8], db: Db, key: &[u8]) -> Option<Cause> {
         let (names, tail) = rest.split_at_checked(sum)?;
         rest = tail;
         if has_name(lengths, names, count, key) {
-            let entry = read_head(bytes, 0).filter(|entry| entry.db == db)?;
+            let entry = read_head(bytes).filter(|entry| entry.db == db)?;
             let (rule, kind, target) = targets.get(usize::try_from(place / 2).ok()?)?;
-            let (rule, kind) = (lossy(rule), lossy(kind));
-            let (rule, text) = ((!rule.is_empty()).then_some(rule), target.to_vec());
-            return Some(Cause { entry, rule, kind, text, is_marked: place % 2 == 1 });
+            let rule = match rule {
+                Ok(listed) => entry.rules.get(*listed).cloned(),
+                Err(name) => (!name.is_empty()).then(|| lossy(name)),
+            };
+            let (text, is_marked) = (target.to_vec(), place % 2 == 1);
+            return Some(Cause { entry, rule, kind, text, is_marked });
         }
     }
     None

@@ -1,60 +1,181 @@
-//! A ring of entries in one row of bytes; the oldest go when the newest would be too many.
+//! A ring of entries in blocks of bytes; the oldest go when the newest would be too many.
+//!
+//! An entry is written where it stays, behind its length and its weight, and nothing is moved
+//! afterwards: a whole block goes at once, and serves again. Until then its oldest entries are
+//! there and not shown.
 
 use std::collections::VecDeque;
+
+/// A block takes entries until it has so many bytes: enough that one is seldom begun, few beside
+/// what is kept.
+const BLOCK_BYTES: usize = 16 << 10;
+
+/// Before each entry: its length and its weight, of four bytes each.
+const HEADER_BYTES: usize = 2 * size_of::<u32>();
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Tape {
-    bytes: VecDeque<u8>,
-    /// Length and weight of each entry, the oldest first.
-    entries: VecDeque<(usize, u64)>,
+    /// What all entries may weigh together.
+    most: u64,
+    /// The oldest first.
+    blocks: VecDeque<Block>,
+    /// What the entries of all blocks weigh.
     weight: u64,
+    /// The bytes of a block that went, empty.
+    spare: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Default)]
+struct Block {
+    bytes: Vec<u8>,
+    weight: u64,
+    /// The highest number of an entry.
+    last: u64,
 }
 
 impl Tape {
-    /// Appends an entry, in pieces; the oldest go until all weigh no more than `most`.
-    pub fn push(&mut self, pieces: &[&[u8]], weight: u64, most: u64) {
-        let len = pieces.iter().map(|piece| piece.len()).sum();
-        pieces.iter().for_each(|piece| self.bytes.extend(*piece));
-        self.entries.push_back((len, weight));
+    /// A ring whose entries weigh no more than `most` together.
+    pub fn new(most: u64) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// Appends what is written to the end of the bytes, with the weight that is given back; with
+    /// none, there is no entry. Says whether there is. It may have a number, which only grows.
+    #[inline]
+    pub fn write(&mut self, number: u64, write: impl FnOnce(&mut Vec<u8>) -> u64) -> bool {
+        if self.is_full() {
+            self.begin_block();
+        }
+        let Some(block) = self.blocks.back_mut() else { return false };
+        let start = block.bytes.len();
+        block.bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        let weight = write(&mut block.bytes);
+        let header = header(block.bytes.len() - start - HEADER_BYTES, weight);
+        match (header, block.bytes.get_mut(start..start + HEADER_BYTES)) {
+            (Some(header), Some(slot)) => slot.copy_from_slice(&header),
+            _ => {
+                block.bytes.truncate(start);
+                return false;
+            }
+        }
+        block.weight += weight;
+        block.last = block.last.max(number);
         self.weight += weight;
-        self.trim(most);
+        true
     }
 
-    /// The oldest go until all weigh no more than `most`.
-    pub fn trim(&mut self, most: u64) {
-        while self.weight > most
-            && let Some((len, weight)) = self.entries.pop_front()
-        {
-            self.bytes.drain(..len);
-            self.weight -= weight;
-        }
-        if self.entries.is_empty() {
-            // Nothing is kept: nor is the room.
-            *self = Self::default();
-        }
+    /// Whether another entry begins a block.
+    pub fn is_full(&self) -> bool {
+        self.blocks.back().is_none_or(|block| block.bytes.len() >= BLOCK_BYTES)
     }
 
-    /// How many entries there are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// Begins a block; those go of which nothing is shown.
+    #[cold]
+    pub fn begin_block(&mut self) {
+        for _ in 0..self.going() {
+            let Some(mut block) = self.blocks.pop_front() else { continue };
+            self.weight -= block.weight;
+            // One that a single entry made large is not held.
+            if block.bytes.capacity() <= 2 * BLOCK_BYTES {
+                block.bytes.clear();
+                self.spare = Some(block.bytes);
+            }
+        }
+        let new = || Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 4);
+        let bytes = self.spare.take().unwrap_or_else(new);
+        self.blocks.push_back(Block { bytes, weight: 0, last: 0 });
+    }
+
+    /// How many blocks go when another begins: those of which nothing is shown.
+    pub fn going(&self) -> usize {
+        let mut weight = self.weight;
+        let is_over = |block: &&Block| {
+            weight -= block.weight;
+            weight >= self.most
+        };
+        self.blocks.iter().take_while(is_over).count()
+    }
+
+    /// The entries of those of the first blocks that have numbers from `least` on, shown or not,
+    /// the oldest first.
+    pub fn first(&self, blocks: usize, least: u64) -> impl Iterator<Item = &[u8]> {
+        let blocks = self.blocks.iter().take(blocks).filter(move |block| block.last >= least);
+        blocks.flat_map(Block::entries).map(|entry| entry.bytes)
+    }
+
+    /// What all entries may weigh from now on; what is too much goes, and its memory.
+    /// Numbers are forgotten.
+    pub fn set_most(&mut self, most: u64) {
+        let old = std::mem::replace(self, Self::new(most));
+        let mut kept: Vec<_> = old.last_of(most.min(old.most)).collect();
+        while let Some(entry) = kept.pop() {
+            self.write(0, |out| {
+                out.extend_from_slice(entry.bytes);
+                entry.weight
+            });
+        }
     }
 
     /// What they weigh together.
     pub fn weight(&self) -> u64 {
-        self.weight
+        self.last_of(self.most).map(|entry| entry.weight).sum()
     }
 
     /// The entries, the newest first.
-    pub fn newest_first(&mut self) -> impl Iterator<Item = &[u8]> {
-        let bytes: &[u8] = self.bytes.make_contiguous();
-        let mut end = bytes.len();
-        self.entries.iter().rev().filter_map(move |(len, _)| {
-            let entry = bytes.get(end - len..end);
-            end -= len;
-            entry
+    pub fn newest_first(&self) -> impl Iterator<Item = &[u8]> {
+        self.last_of(self.most).map(|entry| entry.bytes)
+    }
+
+    /// The last entries that weigh no more than `most` together, the newest first.
+    fn last_of(&self, most: u64) -> impl Iterator<Item = Entry<'_>> {
+        let mut left = most;
+        self.held().map_while(move |entry| {
+            left = left.checked_sub(entry.weight)?;
+            Some(entry)
         })
     }
+
+    /// All entries that are still there, shown or not, the newest first.
+    pub fn held_newest_first(&self) -> impl Iterator<Item = &[u8]> {
+        self.held().map(|entry| entry.bytes)
+    }
+
+    fn held(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.blocks.iter().rev().flat_map(|block| {
+            let entries: Vec<_> = block.entries().collect();
+            entries.into_iter().rev()
+        })
+    }
+}
+
+/// What stands before an entry; `None` for one that is to be none, or is larger than any should be.
+fn header(len: usize, weight: u64) -> Option<[u8; HEADER_BYTES]> {
+    let (len, weight) = (u32::try_from(len).ok()?, u32::try_from(weight).ok()?);
+    let header = u64::from(len) | u64::from(weight) << u32::BITS;
+    (weight > 0).then_some(header.to_le_bytes())
+}
+
+struct Entry<'a> {
+    bytes: &'a [u8],
+    weight: u64,
+}
+
+impl Block {
+    /// The entries, the oldest first.
+    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || take_entry(&mut rest))
+    }
+}
+
+fn take_entry<'a>(rest: &mut &'a [u8]) -> Option<Entry<'a>> {
+    let (header, tail) = rest.split_first_chunk::<HEADER_BYTES>()?;
+    let header = u64::from_le_bytes(*header);
+    let (len, weight) = (header & u64::from(u32::MAX), header >> u32::BITS);
+    let (bytes, tail) = tail.split_at_checked(usize::try_from(len).ok()?)?;
+    *rest = tail;
+    Some(Entry { bytes, weight })
 }
 
 #[cfg(test)]
@@ -66,23 +187,60 @@ mod tests {
     proptest! {
         #[test]
         fn the_last_ones_are_kept_as_a_list_would(
-            entries in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..20), 1u64..9), 0..60),
+            // Some fill a block, or more than one.
+            entries in prop::collection::vec(
+                (prop_oneof![4 => 0usize..20, 2 => 4000usize..9000, 1 => 30_000usize..50_000], 0u64..9),
+                0..60,
+            ),
+            limits in prop::collection::vec((0usize..60, 0u64..40), 0..4),
             most in 0u64..40,
         ) {
-            let mut tape = Tape::default();
-            let mut list: VecDeque<(Vec<u8>, u64)> = VecDeque::new();
-            for (entry, weight) in entries {
-                let (first, second) = entry.split_at(entry.len() / 2);
-                tape.push(&[first, second], weight, most);
-                list.push_back((entry, weight));
-                while list.iter().map(|(_, weight)| weight).sum::<u64>() > most {
-                    list.pop_front();
+            let mut tape = Tape::new(most);
+            let (mut list, mut most): (VecDeque<(Vec<u8>, u64)>, _) = (VecDeque::new(), most);
+            for (at, (len, weight)) in entries.into_iter().enumerate() {
+                let entry = vec![at as u8; len];
+                let is_there = tape.write(0, |out| {
+                    out.extend_from_slice(&entry);
+                    weight
+                });
+                prop_assert_eq!(is_there, weight > 0);
+                if weight > 0 {
+                    list.push_back((entry, weight));
+                }
+                let trim = |list: &mut VecDeque<(Vec<u8>, u64)>, most| {
+                    while list.iter().map(|(_, weight)| weight).sum::<u64>() > most {
+                        list.pop_front();
+                    }
+                };
+                trim(&mut list, most);
+                if let Some((_, limit)) = limits.iter().find(|(when, _)| *when == at) {
+                    most = *limit;
+                    tape.set_most(most);
+                    trim(&mut list, most);
                 }
                 let found: Vec<Vec<u8>> = tape.newest_first().map(<[u8]>::to_vec).collect();
                 let expected: Vec<Vec<u8>> = list.iter().rev().map(|(e, _)| e.clone()).collect();
                 prop_assert_eq!(found, expected);
-                prop_assert_eq!(tape.len(), list.len());
+                prop_assert_eq!(tape.weight(), list.iter().map(|(_, weight)| weight).sum::<u64>());
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_shown_is_not_held() {
+        let mut tape = Tape::new(100);
+        let held =
+            |tape: &Tape| tape.blocks.iter().map(|block| block.bytes.capacity()).sum::<usize>();
+        let write = |tape: &mut Tape, len: usize| {
+            tape.write(0, |out| {
+                out.resize(out.len() + len, 7);
+                1
+            });
+        };
+        write(&mut tape, 1 << 20);
+        (0..100_000).for_each(|_| write(&mut tape, 100));
+        assert!(held(&tape) <= 4 * BLOCK_BYTES, "{}", held(&tape));
+        tape.set_most(0);
+        assert_eq!((held(&tape), tape.spare.is_none(), tape.weight()), (0, true, 0));
     }
 }

@@ -114,6 +114,41 @@ fn both_rings_are_bounded() {
 }
 
 #[test]
+fn what_is_logged_outlives_what_is_known_of_keys() {
+    let (plan, outcome) = planned();
+    let limits = JournalLimits { slower_than_micros: Some(100), log_len: 3, why_keys: 10 };
+    let mut journal = Journal::default();
+    journal.set_limits(limits);
+    let facts = Facts::of(&plan, &outcome, 0);
+    let slow = |at_ms| Facts { at_ms, ..facts };
+    let times = |journal: &Journal| -> Vec<(u64, u64)> {
+        journal.last(9).iter().map(|entry| (entry.at_ms, entry.id)).collect()
+    };
+    for at_ms in 1..=4 {
+        journal.note(&slow(at_ms), &caller("ann"), &plan, &outcome);
+    }
+    journal.log(&slow(5), &caller("ann"));
+    let first = journal.last(9);
+    for at_ms in 0..10_000 {
+        let fast = Facts { at_ms, resolve_micros: 0, delete_micros: 0, ..facts };
+        journal.note(&fast, &caller("ann"), &plan, &outcome);
+    }
+    assert_eq!(journal.last(9), first);
+    assert_eq!((times(&journal), journal.keys_known()), (vec![(5, 5), (4, 4), (3, 3)], 10));
+    journal.note(&slow(6), &caller("ann"), &plan, &outcome);
+    journal.set_limits(JournalLimits { why_keys: 0, ..limits });
+    journal.note(&slow(7), &caller("ann"), &plan, &outcome);
+    assert_eq!((times(&journal), journal.keys_known()), (vec![(7, 7), (6, 6), (5, 5)], 0));
+    journal.set_limits(JournalLimits { log_len: 1, ..limits });
+    assert_eq!(times(&journal), [(7, 7)]);
+    // Of what is in both places there is one.
+    journal.set_limits(limits);
+    (8..10).for_each(|at_ms| journal.note(&slow(at_ms), &caller("ann"), &plan, &outcome));
+    (0..3).for_each(|_| journal.set_limits(limits));
+    assert_eq!((times(&journal), journal.log_len()), (vec![(9, 9), (8, 8), (7, 7)], 3));
+}
+
+#[test]
 fn what_was_asked_for_is_one_line_however_much_it_is() {
     let mut state = State::default();
     let mut journal = Journal::default();

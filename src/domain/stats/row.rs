@@ -1,6 +1,6 @@
 //! A row of statistics.
 
-use super::Times;
+use super::times::{Few, Times};
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::recent::Recent;
 
@@ -29,7 +29,43 @@ pub struct Row {
     pub both: Times,
 }
 
+/// Runs, counted together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sum {
+    pub runs: u64,
+    pub wasted: u64,
+    pub keys: Count,
+}
+
+/// The times of such runs: to find the keys, to delete them, and both together.
+#[derive(Debug)]
+pub(super) struct Spans {
+    pub resolve: Few,
+    pub delete: Few,
+    pub both: Few,
+}
+
+impl Sum {
+    pub(super) fn add_run(&mut self, keys: Count) {
+        self.runs += 1;
+        self.wasted += u64::from(keys.matched == 0);
+        self.keys.add(keys);
+    }
+}
+
 impl Row {
+    /// Counts runs, the last of them at `last_ms`.
+    pub(super) fn add_runs(&mut self, sum: &Sum, times: &Spans, last_ms: u64) {
+        self.runs += sum.runs;
+        self.wasted += sum.wasted;
+        self.recent.add(last_ms, sum.runs, sum.wasted);
+        self.keys.add(sum.keys);
+        self.last_ms = self.last_ms.max(last_ms);
+        self.resolve.record_few(&times.resolve);
+        self.delete.record_few(&times.delete);
+        self.both.record_few(&times.both);
+    }
+
     /// Counts a run. `waits`: it is not over, for something is collected.
     pub(super) fn record(&mut self, count: Count, outcome: &Outcome, now_ms: u64, waits: bool) {
         self.count(count, now_ms, waits);
@@ -43,9 +79,9 @@ impl Row {
         let is_wasted = count.matched == 0 && !waits;
         self.runs += 1;
         self.wasted += u64::from(is_wasted);
-        self.recent.add(now_ms, is_wasted);
+        self.recent.add(now_ms, 1, u64::from(is_wasted));
         self.keys.add(count);
-        self.last_ms = now_ms;
+        self.last_ms = self.last_ms.max(now_ms);
     }
 
     /// Adds another row.

@@ -35,10 +35,10 @@ pub struct TargetRow {
 }
 
 impl TargetRow {
-    fn record(&mut self, target: &PlanTarget, count: Count) {
+    fn record(&mut self, is_wasted: bool, is_refused: bool, count: Count) {
         self.runs += 1;
-        self.wasted += u64::from(target.matches == 0);
-        self.refused += u64::from(target.is_refused);
+        self.wasted += u64::from(is_wasted);
+        self.refused += u64::from(is_refused);
         self.keys.add(count);
         let cleared = count.deleted + count.marked;
         let at = CLEARED_BOUNDS.iter().take_while(|bound| cleared > **bound).count();
@@ -67,11 +67,7 @@ impl RuleRow {
         origin: &Origin,
         targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
     ) {
-        if self.round != rules.round() || self.targets.is_empty() {
-            let Some(rule) = rules.get(rule) else { return };
-            self.round = rules.round();
-            self.check_targets(rule);
-        }
+        self.check_targets(rules, rule);
         for (at, (target, count)) in targets.enumerate() {
             let place = match origin {
                 Origin::Events(_) => Some(at),
@@ -83,13 +79,25 @@ impl RuleRow {
             if let Some(row) = place.and_then(|at| self.targets.get_mut(at))
                 && !target.kind.is_empty()
             {
-                row.record(target, count);
+                row.record(target.matches == 0, target.is_refused, count);
             }
         }
     }
 
+    /// Counts a run of the target at a position, which was no name outside the fence.
+    pub(super) fn record_target(&mut self, at: usize, is_wasted: bool, count: Count) {
+        if let Some(row) = self.targets.get_mut(at) {
+            row.record(is_wasted, false, count);
+        }
+    }
+
     /// What was counted of other targets than the rule's is forgotten.
-    fn check_targets(&mut self, rule: &Rule) {
+    pub(super) fn check_targets(&mut self, rules: &RuleTable, rule: &str) {
+        if self.round == rules.round() && !self.targets.is_empty() {
+            return;
+        }
+        let Some(rule) = rules.get(rule) else { return };
+        self.round = rules.round();
         let mut hasher = DefaultHasher::new();
         for target in &rule.targets {
             (target.kind.as_str(), target.template.source()).hash(&mut hasher);
@@ -134,7 +142,7 @@ impl Purged {
                 place.1 = OTHER.as_bytes().into();
             }
             let (of_target, row) = self.0.entry(place).or_default();
-            of_target.record(target, count);
+            of_target.record(target.matches == 0, target.is_refused, count);
             row.record(count, outcome, now_ms, false);
         }
     }

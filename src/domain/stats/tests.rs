@@ -1,5 +1,7 @@
 //! What counts where, and what is bounded.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::change::Change;
 use crate::domain::fence::Fence;
@@ -8,7 +10,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::payload::Payload;
 use crate::domain::plan::build;
 use crate::domain::request::Request;
-use crate::domain::rule::Resolved;
+use crate::domain::rule::{Resolved, Rule};
 use crate::domain::rule_document::parse_one;
 
 fn state_with(rules: &[(&str, &str)], keys: &[&str]) -> State {
@@ -77,6 +79,85 @@ fn targets(state: &State) -> Vec<(&'static str, String, u64, u64, u64)> {
         .collect();
     rows.sort();
     rows
+}
+
+/// All rows in words, by name.
+fn rows(state: &State) -> Vec<String> {
+    let Stats { all, rules, per_event, entities, events, events_unmatched, .. } = &state.stats;
+    let mut rows = vec![format!("{events} {events_unmatched} {all:?}")];
+    rows.extend(
+        rules.iter().map(|(name, of)| format!("rule {name} {:?} {:?}", of.row, of.targets)),
+    );
+    rows.extend(per_event.iter().map(|(name, row)| format!("event {name} {row:?}")));
+    rows.extend(entities.iter().map(|(name, row)| format!("entity {name} {row:?}")));
+    rows.sort();
+    rows
+}
+
+/// What happens next: an event, how long it took, and after how long a pause; or another thing.
+type Step = (u8, (u8, u64), u64);
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let micros = prop_oneof![9 => 0u64..500, 1 => 60_000u64..80_000];
+    let pause = prop_oneof![9 => 0u64..50, 1 => 0u64..15_000];
+    prop::collection::vec((0u8..40, (0u8..8, micros), pause), 0..200)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn runs_that_wait_count_as_those_that_do_not(steps in steps()) {
+        let rules = [
+            ("one", r#"{"eventType":"e","cacheKeys":["u:{id}:*","u:1:a"],"tags":["t"]}"#),
+            ("two", r#"{"eventType":"e","cacheKeys":["u:2:*"],"when":"id in (2, 4, 6)"}"#),
+            ("any", r#"{"eventType":"f*","cacheKeys":["v:{id}"]}"#),
+            ("soft", r#"{"eventType":"s","cacheKeys":["u:{id}:*"],"soft":500}"#),
+        ];
+        let rules = rules.map(|(name, json)| (name, parse_one(json.as_bytes(), Some(name)).unwrap()));
+        let keys = ["u:1:a", "u:1:b", "u:2:a", "v:1", "v:7"];
+        let mut states = [state_with(&[], &keys), state_with(&[], &keys)];
+        let mut now_ms = 1_000_000;
+        for (what, (id, micros), pause) in steps {
+            now_ms += pause;
+            for (at, state) in states.iter_mut().enumerate() {
+                let (name, rule) = &rules[usize::from(id) % rules.len()];
+                match what {
+                    // Most rules are there most of the time.
+                    0 => drop(state.rules.remove(name)),
+                    1..5 => state.rules.set(rule.clone()),
+                    5 => state.rules.set(Rule { name: (*name).to_owned(), ..rules[0].1.clone() }),
+                    6 => drop(state.settle_rules()),
+                    7 => state.stats.settle(),
+                    _ => {
+                        let event = ["e", "e", "f1", "f2", "s", "none"][usize::from(what) % 6];
+                        let entity = if id == 3 { r#","entityType":"user""# } else { "" };
+                        let payload = format!(r#"{{"id":{id}{entity}}}"#);
+                        let payload = Payload::parse(payload.as_bytes()).unwrap();
+                        let request = Request::for_event(state, event, &payload).unwrap();
+                        let plan = build(state, Db(0), request).unwrap();
+                        let mut outcome = Outcome::of(&plan);
+                        for key in 0..plan.names.len() {
+                            outcome.count(&plan, key, |count| match (id, event) {
+                                (4, _) => count.absent += 1,
+                                (_, "s") => count.marked += 1,
+                                _ => count.deleted += 1,
+                            });
+                        }
+                        (outcome.resolve_micros, outcome.delete_micros) = (micros, 2 * micros);
+                        match at {
+                            0 => state.record(&plan, &outcome, now_ms),
+                            _ => state.note(&plan, &outcome, &Caller::default(), None, now_ms),
+                        }
+                    }
+                }
+            }
+        }
+        let [direct, deferred] = &mut states;
+        deferred.stats.settle();
+        direct.settle_rules();
+        deferred.settle_rules();
+        prop_assert_eq!(rows(direct), rows(deferred));
+    }
 }
 
 #[test]

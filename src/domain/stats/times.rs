@@ -5,6 +5,8 @@
 //! of microseconds has its own count; beyond, each doubling has [`HALF`] counts of equal width, so
 //! that a time is told to within a hundred-and-twenty-eighth of itself.
 
+use smallvec::SmallVec;
+
 /// Longest time that is told apart, in microseconds: a minute. Longer ones count as this.
 pub const MICROS_MAX: u64 = 60_000_000;
 
@@ -46,7 +48,44 @@ fn longest(place: usize) -> u64 {
     ((base + 1) << shift) - 1
 }
 
+/// A few times that are counted in several distributions: where is found out once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Few {
+    /// By [`place`]; of times in [`u16`] and their sums they are small.
+    places: SmallVec<[u16; 64]>,
+    sum: u64,
+    max: u64,
+}
+
+impl Few {
+    pub(super) fn of(times: impl Iterator<Item = u32>) -> Self {
+        let mut few = Self::default();
+        for micros in times.map(u64::from) {
+            few.places.push(place(micros) as u16);
+            few.sum += micros;
+            few.max = few.max.max(micros);
+        }
+        few
+    }
+}
+
 impl Times {
+    /// Counts a few times.
+    pub(super) fn record_few(&mut self, few: &Few) {
+        let last = place(few.max);
+        if last >= self.counts.len() {
+            self.grow(last);
+        }
+        for at in &few.places {
+            if let Some(count) = self.counts.get_mut(usize::from(*at)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        self.count += few.places.len() as u64;
+        self.sum += few.sum;
+        self.max = self.max.max(few.max);
+    }
+
     /// Counts one time.
     #[inline]
     pub fn record(&mut self, micros: u64) {
@@ -209,6 +248,14 @@ mod tests {
                 // It knows no time below 1, and is exact to a thousandth.
                 prop_assert!(found.abs_diff(expected) <= 1 + expected / 100, "{percent}: {found} {expected}");
             }
+            let mut few = Times::default();
+            for all in all.chunks(40) {
+                // Few are short.
+                few.record_few(&Few::of(all.iter().map(|time| (*time).min(1 << 17) as u32)));
+            }
+            let mut short = Times::default();
+            all.iter().for_each(|time| short.record((*time).min(1 << 17)));
+            prop_assert_eq!(format!("{few:?}"), format!("{short:?}"));
             prop_assert_eq!(times.max(), all.iter().copied().max().unwrap().min(MICROS_MAX));
             let sum: u64 = all.iter().map(|time| (*time).min(MICROS_MAX)).sum();
             prop_assert_eq!(times.mean(), sum as f64 / all.len() as f64);
