@@ -154,6 +154,8 @@ impl Show {
         let rates = if wants("windows") { windows::rates(server) } else { vec![] };
         server.state(|state| {
             state.stats.settle();
+            let needs_rules = ["domains", "tags", "patterns"].iter().any(|section| wants(section));
+            let paired = if needs_rules { state.stats.paired(&state.rules) } else { vec![] };
             let mut show = |section: &&str| {
                 let reply = match *section {
                     "totals" => sections::totals(state),
@@ -164,11 +166,11 @@ impl Show {
                     "warm" => warm::statistics(state, &lengths),
                     "rules" => sections::rules(state, rows),
                     "classes" => sections::classes(state),
-                    "domains" => sections::domains(state),
+                    "domains" => sections::domains(&paired),
                     "queues" => sections::queues(state),
                     "sources" => sources.take().unwrap_or(Reply::Null),
-                    "tags" => sections::targets(state, rows, |kind| kind == "tag"),
-                    "patterns" => sections::targets(state, rows, is_pattern),
+                    "tags" => sections::targets(state, &paired, rows, |kind| kind == "tag"),
+                    "patterns" => sections::targets(state, &paired, rows, is_pattern),
                     "entities" => sections::rows(&state.stats.entities, rows),
                     _ => sections::rows(&state.stats.per_event, rows),
                 };

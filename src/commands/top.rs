@@ -4,6 +4,7 @@ use super::args::Args;
 use super::reply::Reply;
 use crate::domain::State;
 use crate::domain::error::Result;
+use crate::domain::stats::order::most_runs;
 use crate::domain::top::Sketch;
 use crate::server::Server;
 
@@ -63,9 +64,9 @@ fn ranks(state: &mut State, kind: &str, most: usize) -> Reply {
 
 /// Those that hit a key most often.
 fn counted<'a>(rows: impl Iterator<Item = (&'a str, u64)>, most: usize) -> Reply {
-    let mut rows: Vec<(&str, u64)> = rows.filter(|(_, hits)| *hits > 0).collect();
-    rows.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
-    let shown = rows.iter().take(most).map(|(name, hits)| rank_of(name.as_bytes(), *hits, 0));
+    let rows = rows.filter(|(_, hits)| *hits > 0);
+    let (rows, _) = most_runs(rows, most, |(name, hits)| (*hits, name.as_bytes(), ""));
+    let shown = rows.iter().map(|(name, hits)| rank_of(name.as_bytes(), *hits, 0));
     Reply::Array(shown.collect())
 }
 

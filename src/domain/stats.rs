@@ -4,6 +4,7 @@
 //! Of rules, events and entity types each run counts. A target runs when its rule does and takes
 //! as long, so that of targets the keys alone are counted (see [`targets`]).
 
+pub mod order;
 mod pending;
 mod row;
 pub mod targets;

@@ -21,9 +21,9 @@ use super::plan::Plan;
 
 /// Names that are ranked, of each kind: the first tens of them are right where some are much more
 /// frequent than others.
-const RANKS: usize = 128;
+const RANKS: usize = 256;
 
-/// Cells of the filter: thirty-two for each rank, 16 KB. Where all names are as frequent, one in so many
+/// Cells of the filter: sixteen for each rank, 16 KB. Where all names are as frequent, one in so many
 /// is ranked anew.
 const CELLS: usize = 4096;
 

@@ -8,6 +8,7 @@ use crate::domain::State;
 use crate::domain::health::thresholds::Check;
 use crate::domain::rule::Priority;
 use crate::domain::source::Source;
+use crate::domain::stats::order::most_runs;
 use crate::domain::stats::targets::{CLEARED_BOUNDS, Summed};
 use crate::domain::stats::{Row, Times};
 use crate::domain::windows::Rates;
@@ -186,10 +187,8 @@ fn windows(page: &mut Page, rates: &[Rates]) {
 }
 
 fn rules(page: &mut Page, state: &State, most: usize) {
-    let mut all: Vec<(&str, &Row)> =
-        state.stats.rules.iter().map(|(name, of)| (&**name, &of.row)).collect();
-    all.sort_by(|a, b| (b.1.runs, a.0).cmp(&(a.1.runs, b.0)));
-    let rest = all.split_off(most.min(all.len()));
+    let all = state.stats.rules.iter().map(|(name, of)| (&**name, &of.row));
+    let (mut all, rest) = most_runs(all, most, |(name, row)| (row.runs, name.as_bytes(), ""));
     let mut sum = Row::default();
     rest.iter().for_each(|(_, row)| sum.add(row));
     if !rest.is_empty() {
@@ -227,7 +226,7 @@ fn label(of: &Summed) -> String {
 }
 
 fn targets(page: &mut Page, state: &State, most: usize) {
-    let mut all = state.stats.targets(&state.rules, usize::MAX, |_| true);
+    let mut all = state.stats.targets(&state.stats.paired(&state.rules), usize::MAX, |_| true);
     let rest = all.split_off(most.min(all.len()));
     let mut labelled: Vec<(String, Row, Vec<u64>)> = vec![];
     for of in &all {

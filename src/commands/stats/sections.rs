@@ -10,7 +10,8 @@ use crate::domain::batches::Waiting;
 use crate::domain::class::Class;
 use crate::domain::class_table::Counts;
 use crate::domain::name::Db;
-use crate::domain::stats::targets::Summed;
+use crate::domain::stats::order::most_runs;
+use crate::domain::stats::targets::{Paired, Summed};
 use crate::domain::stats::{Row, Rows, Times};
 use crate::domain::windows::Rates;
 
@@ -73,11 +74,10 @@ pub(super) fn classes(state: &State) -> Reply {
 }
 
 /// What the rules of each domain came to, those of none under an empty name.
-pub(super) fn domains(state: &State) -> Reply {
+pub(super) fn domains(rules: &[Paired]) -> Reply {
     let mut domains: BTreeMap<&str, [u64; 5]> = BTreeMap::new();
-    for rule in state.rules.iter() {
+    for (rule, row) in rules {
         let sums = domains.entry(&rule.domain).or_default();
-        let row = state.stats.rules.get(rule.name.as_str());
         let of = |of: fn(&Row) -> u64| row.map_or(0, |row| of(&row.row));
         let parts = [
             1,
@@ -113,37 +113,29 @@ pub(super) fn queues(state: &State) -> Reply {
 
 /// The rows that ran most often, up to `most`.
 pub(super) fn rows(rows: &Rows, most: usize) -> Reply {
-    show(rows.iter().map(|(name, of)| (name.as_bytes(), of)).collect(), most)
+    show(rows.iter().map(|(name, of)| (name.as_bytes(), of)), most)
 }
 
 /// The rules that ran most often.
 pub(super) fn rules(state: &State, most: usize) -> Reply {
-    show(state.stats.rules.iter().map(|(name, of)| (name.as_bytes(), &of.row)).collect(), most)
+    show(state.stats.rules.iter().map(|(name, of)| (name.as_bytes(), &of.row)), most)
 }
 
-fn show(mut rows: Vec<(&[u8], &Row)>, most: usize) -> Reply {
-    first(&mut rows, most, |(name, row)| (row.runs, name));
+fn show<'a>(rows: impl Iterator<Item = (&'a [u8], &'a Row)>, most: usize) -> Reply {
+    let (rows, _) = most_runs(rows, most, |(name, row)| (row.runs, name, ""));
     Reply::Map(rows.into_iter().map(|(name, of)| (name.to_vec(), row(of))).collect())
 }
 
 /// The targets of the wanted kinds that ran most often.
-pub(super) fn targets(state: &State, most: usize, wanted: impl Fn(&str) -> bool) -> Reply {
-    let all = state.stats.targets(&state.rules, most, wanted);
+pub(super) fn targets(
+    state: &State,
+    rules: &[Paired],
+    most: usize,
+    wanted: impl Fn(&str) -> bool,
+) -> Reply {
+    let all = state.stats.targets(rules, most, wanted);
     let shown = |of: &Summed| (of.text.to_vec(), row(&of.row()).with("kind", Reply::text(of.kind)));
     Reply::Map(all.iter().map(shown).collect())
-}
-
-/// Keeps the first `most` by what counts and then by name, in order.
-fn first<T>(all: &mut Vec<T>, most: usize, key: impl for<'a> Fn(&'a T) -> (u64, &'a [u8])) {
-    let order = |a: &T, b: &T| {
-        let ((runs_a, name_a), (runs_b, name_b)) = (key(a), key(b));
-        runs_b.cmp(&runs_a).then_with(|| name_a.cmp(name_b))
-    };
-    if most < all.len() {
-        all.select_nth_unstable_by(most, order);
-        all.truncate(most);
-    }
-    all.sort_by(order);
 }
 
 pub(super) fn row(row: &Row) -> Reply {

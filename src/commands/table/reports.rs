@@ -35,7 +35,7 @@ pub static REPORTS: &[Spec] = &[
         sub: None,
         syntax: "[kind [kind ...]] [COUNT n]",
         summary: "The keys, tags, patterns, rules and events that are invalidated most often; keys, tags and patterns as estimates with their error.",
-        complexity: "O(N log N) where N is the number of names that are ranked, 128 of each kind at most.",
+        complexity: "O(N log N) where N is the number of names that are ranked, 256 of each kind at most.",
         flags: "readonly allow-stale",
         categories: "read",
         key: KeyUse::None,

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hashbrown::HashMap;
 
+use super::order::most_runs;
 use super::row::Row;
 use super::{NAMES_MAX, OTHER, RuleRow};
 use crate::domain::outcome::{Count, Outcome};
@@ -172,11 +173,19 @@ impl Summed<'_> {
     }
 }
 
+/// A rule, with its figures once it ran.
+pub type Paired<'a> = (&'a Rule, Option<&'a RuleRow>);
+
 impl Stats {
+    /// The rules by name, each with its figures: looked up once for all who need them.
+    pub fn paired<'a>(&'a self, rules: &'a RuleTable) -> Vec<Paired<'a>> {
+        rules.iter().map(|rule| (rule, self.rules.get(rule.name.as_str()))).collect()
+    }
+
     /// The targets of the kinds that are wanted, those that ran most often first, up to `most`.
     pub fn targets<'a>(
         &'a self,
-        rules: &'a RuleTable,
+        rules: &[Paired<'a>],
         most: usize,
         wanted: impl Fn(&str) -> bool,
     ) -> Vec<Summed<'a>> {
@@ -185,15 +194,8 @@ impl Stats {
         self.each_target(rules, &wanted, |kind, text, row, _, _| {
             *runs.entry((kind, text)).or_default() += row.runs;
         });
-        let mut order: Vec<_> = runs.into_iter().collect();
-        let by_runs = |a: &((&str, &[u8]), u64), b: &((&str, &[u8]), u64)| {
-            (b.1, a.0.1, a.0.0).cmp(&(a.1, b.0.1, b.0.0))
-        };
-        if most < order.len() {
-            order.select_nth_unstable_by(most, by_runs);
-            order.truncate(most);
-        }
-        order.sort_unstable_by(by_runs);
+        let (order, _) =
+            most_runs(runs.into_iter(), most, |((kind, text), runs)| (*runs, text, kind));
         // Only what is shown is summed up in full.
         let places: HashMap<_, _> =
             order.iter().enumerate().map(|(at, (named, _))| (*named, at)).collect();
@@ -216,12 +218,12 @@ impl Stats {
     /// rule's event, and the row with its times.
     fn each_target<'a>(
         &'a self,
-        rules: &'a RuleTable,
+        rules: &[Paired<'a>],
         wanted: impl Fn(&str) -> bool,
         mut visit: impl FnMut(&'static str, &'a [u8], &'a TargetRow, Option<&'a str>, &'a Row),
     ) {
-        for rule in rules.iter() {
-            let Some(of) = self.rules.get(rule.name.as_str()) else { continue };
+        for (rule, of) in rules {
+            let Some(of) = *of else { continue };
             for (target, row) in rule.targets.iter().zip(&of.targets) {
                 let kind = target.kind.as_str();
                 if wanted(kind) && row.runs > 0 {

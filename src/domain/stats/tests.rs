@@ -68,7 +68,7 @@ fn an_event_counts_for_itself_its_rules_and_the_total() {
 
 /// Kind, text, runs, wasted and keys deleted of each target that ran.
 fn targets(state: &State) -> Vec<(&'static str, String, u64, u64, u64)> {
-    let rows = state.stats.targets(&state.rules, usize::MAX, |_| true);
+    let rows = state.stats.targets(&state.stats.paired(&state.rules), usize::MAX, |_| true);
     let mut rows: Vec<_> = rows
         .iter()
         .map(|of| {
@@ -173,7 +173,7 @@ fn a_target_counts_as_the_rule_writes_it_over_all_rules() {
     let key = ("key", "u:{id}".to_owned(), 1, 0, 1);
     let tag = ("tag", "t:{id}".to_owned(), 1, 1, 0);
     assert_eq!(targets(&state), [glob(3, 1, 3), key, tag]);
-    let rows = state.stats.targets(&state.rules, 1, |kind| kind == "glob");
+    let rows = state.stats.targets(&state.stats.paired(&state.rules), 1, |kind| kind == "glob");
     let mut events = rows[0].events.clone();
     events.sort_unstable();
     let row = rows[0].row();
@@ -227,7 +227,7 @@ fn entity_types_failures_and_refused_names_count_where_they_belong() {
     assert_eq!(state.stats.rules["r"].row.refused, 3);
     let refused: u64 = state
         .stats
-        .targets(&state.rules, usize::MAX, |_| true)
+        .targets(&state.stats.paired(&state.rules), usize::MAX, |_| true)
         .iter()
         .map(|of| of.row().refused)
         .sum();
