@@ -98,11 +98,14 @@ impl Stats {
                 reset(server);
                 Ok(Reply::OK)
             }
-            Self::Show(show) => Ok(match show.format {
-                Format::Reply => show.reply(server),
-                Format::Json => Reply::bulk(json::write(&show.reply(server))),
-                Format::Prometheus => Reply::bulk(show.page(server)),
-            }),
+            Self::Show(show) => {
+                server.state(|state| state.stats.settle());
+                Ok(match show.format {
+                    Format::Reply => show.reply(server),
+                    Format::Json => Reply::bulk(json::write(&show.reply(server))),
+                    Format::Prometheus => Reply::bulk(show.page(server)),
+                })
+            }
         }
     }
 }
@@ -137,10 +140,7 @@ impl Show {
         let (queues, sources) = (warm::lengths(server), source::with_lag(server));
         let rows = self.rows.unwrap_or(SERIES);
         let beside = Beside { rates: &rates, queues: &queues, sources: &sources, rows };
-        server.state(|state| {
-            state.stats.settle();
-            prometheus::write(state, &beside)
-        })
+        server.state(|state| prometheus::write(state, &beside))
     }
 
     fn reply(&self, server: &mut Server) -> Reply {
@@ -153,7 +153,6 @@ impl Show {
         let lengths = if wants("warm") { warm::lengths(server) } else { vec![] };
         let rates = if wants("windows") { windows::rates(server) } else { vec![] };
         server.state(|state| {
-            state.stats.settle();
             let needs_rules = ["domains", "tags", "patterns"].iter().any(|section| wants(section));
             let paired = if needs_rules { state.stats.paired(&state.rules) } else { vec![] };
             let mut show = |section: &&str| {

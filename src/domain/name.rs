@@ -90,12 +90,6 @@ impl NameList {
         })
     }
 
-    /// Lets all names go, and keeps the room.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
     /// Keeps the first `len` names.
     pub fn truncate(&mut self, len: usize) {
         if len < self.len() {

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use super::name::NameList;
 use super::outcome::Outcome;
 use super::plan::Plan;
+use super::stats::order::most_runs;
 
 /// Names that are ranked, of each kind: the first tens of them are right where some are much more
 /// frequent than others.
@@ -121,7 +122,7 @@ impl Sketch {
     fn settle(&mut self) {
         let mut fresh = std::mem::take(&mut self.fresh);
         self.count_all(fresh.iter());
-        fresh.clear();
+        fresh.truncate(0);
         self.fresh = fresh;
     }
 
@@ -233,11 +234,12 @@ impl Sketch {
     /// The names that came most often, the first one first, up to `most` of them.
     pub fn first(&mut self, most: usize) -> Vec<Ranked<'_>> {
         self.settle();
-        let mut all: Vec<&Rank> = self.ranks.iter().collect();
-        all.sort_by(|a, b| (b.count, &a.name).cmp(&(a.count, &b.name)));
-        let ranked = |rank: &Rank| (rank.count, rank.error);
-        let shown = all.into_iter().take(most).map(|rank| (rank, ranked(rank)));
-        shown.map(|(rank, (count, error))| Ranked { name: &rank.name, count, error }).collect()
+        let ranks = self.ranks.iter();
+        let (first, _) = most_runs(ranks, most, |rank| (rank.count, rank.name.as_slice(), ""));
+        first
+            .into_iter()
+            .map(|rank| Ranked { name: &rank.name, count: rank.count, error: rank.error })
+            .collect()
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn observe(server: &mut Server) -> Observed {
     let may_write = server.redis().may_write();
     server.redis().select(db);
     let warm_max = server.redis().warm_settings().max_entries;
-    server.state(|state| state.stats.settle());
+    // Runs that waited are in the figures since the rates were asked for.
     server.state(|state| Observed {
         sound: sound(state, deferred),
         reads: five.map(|five| Reads {

@@ -180,11 +180,11 @@ impl Stats {
     /// Runs of another kind begin.
     fn begin(&mut self, rules: &RuleTable, plan: &Plan, event: &Happened, runs: &mut Runs) {
         runs.entity.clone_from(&event.entity);
-        let names = plan.rules.iter().filter_map(|rule| rule.name.as_deref());
-        runs.rules = names.map(|name| Name::from_slice(name.as_bytes())).collect();
         runs.targets = plan.targets.iter().map(|target| target.rule as u16).collect();
+        runs.rules.clear();
         for name in plan.rules.iter().filter_map(|rule| rule.name.as_deref()) {
             rule_row(&mut self.rules, name).check_targets(rules, name);
+            runs.rules.push(Name::from_slice(name.as_bytes()));
         }
     }
 
@@ -211,21 +211,10 @@ impl Stats {
             return;
         }
         let mut all = Sum::default();
-        let mut of_rules: SmallVec<[Sum; 2]> = runs.rules.iter().map(|_| Sum::default()).collect();
         for run in runs.each() {
-            let numbers = run.get(TIMES..).unwrap_or_default();
-            let mut of_run = Count::default();
-            let mut targets = runs.targets.iter().zip(numbers.chunks_exact(PER_TARGET)).peekable();
-            for (rule, of_rule) in of_rules.iter_mut().enumerate() {
-                let mut count = Count::default();
-                while let Some((_, numbers)) = targets.next_if(|(of, _)| usize::from(**of) == rule)
-                {
-                    count.add(count_of(numbers));
-                }
-                of_rule.add_run(count);
-                of_run.add(count);
-            }
-            all.add_run(of_run);
+            let mut keys = Count::default();
+            targets_of(run).for_each(|numbers| keys.add(count_of(numbers)));
+            all.add_run(keys);
         }
         let time = |run: &[u16], at: usize| run.get(at).copied().map_or(0, u32::from);
         let times = Spans {
@@ -242,18 +231,20 @@ impl Stats {
             row_of(&mut self.entities, entity).add_runs(&all, &times, runs.last_ms);
         }
         let mut first = 0;
-        for (rule, sum) in of_rules.iter().enumerate() {
-            let Some(name) = runs.rules.get(rule) else { continue };
+        for (rule, name) in runs.rules.iter().enumerate() {
             let row = rule_row(&mut self.rules, &text(name));
-            row.row.add_runs(sum, &times, runs.last_ms);
-            let of_rule = runs.targets.iter().filter(|of| usize::from(**of) == rule).count();
+            let len = runs.targets.iter().filter(|of| usize::from(**of) == rule).count();
+            let mut sum = Sum::default();
             for run in runs.each() {
-                let numbers = run.get(TIMES..).unwrap_or_default().chunks_exact(PER_TARGET);
-                for (at, numbers) in numbers.skip(first).take(of_rule).enumerate() {
+                let mut keys = Count::default();
+                for (at, numbers) in targets_of(run).skip(first).take(len).enumerate() {
                     row.record_target(at, numbers.first() == Some(&1), count_of(numbers));
+                    keys.add(count_of(numbers));
                 }
+                sum.add_run(keys);
             }
-            first += of_rule;
+            row.row.add_runs(&sum, &times, runs.last_ms);
+            first += len;
         }
         runs.len = 0;
     }
@@ -262,6 +253,11 @@ impl Stats {
 /// Names of events and rules are texts.
 fn text(name: &Name) -> Cow<'_, str> {
     String::from_utf8_lossy(name)
+}
+
+/// The numbers of each target in a run.
+fn targets_of(run: &[u16]) -> impl Iterator<Item = &[u16]> {
+    run.get(TIMES..).unwrap_or_default().chunks_exact(PER_TARGET)
 }
 
 /// The keys of a target in a run.
