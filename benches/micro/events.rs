@@ -85,7 +85,7 @@ fn full_state() -> State {
                 "patterns":["^{{entityType}}:0001234{rule}:.*:summary$"],
                 "tags":["category:c1"]}}"#
         );
-        state.rules.set(parse_one(document.as_bytes(), None).unwrap());
+        state.set_rule(parse_one(document.as_bytes(), None).unwrap());
     }
     state
 }

@@ -96,7 +96,7 @@ impl SetRule {
                 return Err(Error::RuleExists { rule: name });
             }
             state.rules.check_room([&self.rule])?;
-            state.rules.set(self.rule);
+            state.set_rule(self.rule);
             Ok(())
         })?;
         server.redis().replicate(&[b"INVAL.RULE", b"LOAD", json.as_bytes()]);
@@ -189,7 +189,7 @@ impl<'a> DelRules<'a> {
     pub fn run(self, server: &mut Server) -> Result<Reply> {
         let names = self.0.iter().filter_map(|name| std::str::from_utf8(name).ok());
         let deleted = server.state(|state| {
-            let deleted = names.filter(|name| state.rules.remove(name).is_some()).count();
+            let deleted = names.filter(|name| state.remove_rule(name).is_some()).count();
             state.batches.hurry(&state.rules);
             deleted
         });
@@ -289,10 +289,10 @@ impl LoadRules {
             if !obeying {
                 beside.check_room(&all)?;
             }
-            if replace {
-                state.rules = nothing;
+            match replace {
+                true => state.replace_rules(all),
+                false => all.into_iter().for_each(|rule| state.set_rule(rule)),
             }
-            all.into_iter().for_each(|rule| state.rules.set(rule));
             state.batches.hurry(&state.rules);
             if let Some(files) = files.filter(|_| obeying) {
                 state.files = files;

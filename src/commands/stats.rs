@@ -10,6 +10,7 @@ use super::reply::Reply;
 use super::source;
 use super::warm;
 use super::windows;
+use crate::domain::State;
 use crate::domain::error::Result;
 use crate::domain::name::Shown;
 use crate::server::Server;
@@ -99,7 +100,7 @@ impl Stats {
                 Ok(Reply::OK)
             }
             Self::Show(show) => {
-                server.state(|state| state.stats.settle());
+                server.state(State::catch_up);
                 Ok(match show.format {
                     Format::Reply => show.reply(server),
                     Format::Json => Reply::bulk(json::write(&show.reply(server))),
@@ -113,7 +114,7 @@ impl Stats {
 /// Counting begins anew. What is known of keys, rules and the log stays.
 fn reset(server: &mut Server) {
     server.state(|state| {
-        state.stats.reset();
+        state.reset_stats();
         state.reads.reset();
         state.classes.reset_counts();
         state.once.reset_counts();

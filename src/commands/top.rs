@@ -35,22 +35,22 @@ pub fn run(args: &mut Args, server: &mut Server) -> Result<Reply> {
     }
     let wanted = if wanted.is_empty() { KINDS.to_vec() } else { wanted };
     Ok(server.state(|state| {
-        state.stats.settle();
+        state.catch_up();
         let mut show = |kind: &&str| (kind.as_bytes().to_vec(), ranks(state, kind, most));
         Reply::Map(wanted.iter().map(&mut show).collect())
     }))
 }
 
-fn ranks(state: &mut State, kind: &str, most: usize) -> Reply {
-    let top = &mut state.stats.top;
-    let sketch = |of: &mut Sketch| {
+fn ranks(state: &State, kind: &str, most: usize) -> Reply {
+    let top = &state.stats.top;
+    let sketch = |of: &Sketch| {
         let ranks = of.first(most);
         Reply::Array(ranks.iter().map(|rank| rank_of(rank.name, rank.count, rank.error)).collect())
     };
     match kind {
-        "keys" => sketch(&mut top.keys),
-        "tags" => sketch(&mut top.tags),
-        "patterns" => sketch(&mut top.patterns),
+        "keys" => sketch(&top.keys),
+        "tags" => sketch(&top.tags),
+        "patterns" => sketch(&top.patterns),
         "rules" => {
             let rules = state.stats.rules.iter();
             counted(rules.map(|(name, of)| (&**name, of.row.runs - of.row.wasted)), most)

@@ -3,6 +3,7 @@
 
 use super::State;
 use super::noted::Noted;
+use super::rule::Rule;
 use super::standing::Standing;
 
 /// How the standing patterns are doing.
@@ -19,6 +20,26 @@ pub struct StandingSizes {
 }
 
 impl State {
+    /// Adds a rule, or puts it in the place of the one with its name.
+    pub fn set_rule(&mut self, rule: Rule) {
+        // What runs of the old one came to is counted for that one.
+        self.catch_up();
+        self.rules.set(rule);
+    }
+
+    /// Takes a rule out.
+    pub fn remove_rule(&mut self, name: &str) -> Option<Rule> {
+        self.catch_up();
+        self.rules.remove(name)
+    }
+
+    /// Takes all rules out, and puts these in.
+    pub fn replace_rules(&mut self, rules: impl IntoIterator<Item = Rule>) {
+        self.catch_up();
+        self.rules.clear();
+        rules.into_iter().for_each(|rule| self.rules.set(rule));
+    }
+
     /// Lets the patterns of the rules in force stand, and forgets the statistics of those that
     /// are gone, if rules changed; says whether
     /// [`State::build_some`] has work. Until then patterns are as they were.
@@ -30,7 +51,6 @@ impl State {
             // Nobody could ask for the others, and clients that make rules as they go would pile
             // them up.
             let rules = &self.rules;
-            self.stats.settle();
             self.stats.rules.retain(|name, _| rules.get(name).is_some());
             self.warming.keep_rules(|name| rules.get(name).is_some());
         }

@@ -10,7 +10,6 @@ use super::mapping_document;
 use super::mapping_table::MappingTable;
 use super::name::Db;
 use super::rule_document;
-use super::rule_table::RuleTable;
 use super::snapshot::{self, FileDigests, Snapshot};
 use super::travel::Travel;
 
@@ -32,7 +31,7 @@ impl State {
         self.clear_records();
         self.unsure.clear();
         self.loads_from_primary = from_primary;
-        self.rules = RuleTable::default();
+        self.replace_rules([]);
         self.files.clear();
         self.classes = ClassTable::default();
         self.class_files.clear();
@@ -75,8 +74,7 @@ impl State {
         snapshot.for_each_record(|db, words| {
             let _ = self.follow_record(db, words);
         });
-        self.rules = RuleTable::default();
-        snapshot.rules.into_iter().for_each(|rule| self.rules.set(rule));
+        self.replace_rules(snapshot.rules);
         self.files = snapshot.files;
         self.classes.replace(snapshot.classes);
         self.class_files = snapshot.class_files;
@@ -103,6 +101,8 @@ impl State {
 
     /// Takes over the definitions whose files have changed since the digests were written.
     pub fn merge_files(&mut self) {
+        // See `State::set_rule`.
+        self.catch_up();
         let Self { rules, classes, mappings, .. } = self;
         merge(&self.file_rules, |rule| &rule.name, &mut self.files, |rule| rules.set(rule));
         merge(

@@ -1,17 +1,21 @@
 //! What was carried out lately, by whom and why: the log, and the keys that went.
 //!
 //! An invalidation is written once, as bytes, into a ring, and nothing of it is allocated; it is
-//! read only when somebody asks. The log is bounded by its entries, what is known of keys by their
-//! number. Neither is saved.
+//! read when somebody asks, and when the figures of many are counted together. The log is bounded
+//! by its entries, what is known of keys by their number. Neither is saved.
 
 mod entry;
+mod keys;
+mod run;
 mod tape;
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-pub use entry::{Cause, Entry, Kind};
-use tape::Tape;
+pub use entry::{Entry, Kind};
+pub use keys::{Cause, names, take_targets};
+pub use run::{Run, RunKind, can_wait, figures_of, targets_of, times_of};
+use tape::{Mark, Tape};
 
 use super::name::{Db, NameList};
 use super::outcome::{Count, Outcome};
@@ -69,6 +73,8 @@ pub struct Facts<'a> {
     pub delete_micros: u64,
     /// Why it was given up; empty when it was not.
     pub failure: &'a str,
+    /// What became of the keys of each target, when that is to be counted later (see [`can_wait`]).
+    pub to_count: Option<&'a [Count]>,
 }
 
 impl<'a> Facts<'a> {
@@ -86,6 +92,7 @@ impl<'a> Facts<'a> {
             resolve_micros: 0,
             delete_micros: 0,
             failure: "",
+            to_count: None,
         }
     }
 
@@ -103,6 +110,10 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Blocks of the ring of keys, of 16 KB, that may wait to be counted: some hundreds of events. To
+/// count them takes a tenth of a millisecond.
+const WAITING_BLOCKS: usize = 8;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Journal {
@@ -118,13 +129,16 @@ pub struct Journal {
     /// those whose keys went from there.
     apart: VecDeque<(u64, Vec<u8>)>,
     keys: Tape,
+    /// Before this, nothing in the ring of keys waits to be counted.
+    counted: Mark,
 }
 
 impl Default for Journal {
     fn default() -> Self {
         let limits = JournalLimits::default();
         let (apart, keys) = (VecDeque::new(), Tape::new(limits.why_keys));
-        Self { limits, agent: String::new(), last: 0, first: 1, apart, keys }
+        let counted = keys.end();
+        Self { limits, agent: String::new(), last: 0, first: 1, apart, keys, counted }
     }
 }
 
@@ -137,14 +151,48 @@ impl Journal {
         }
     }
 
-    /// The same, and why the keys of a plan went.
-    pub fn note(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) {
+    /// The same, and why the keys of a plan went. Says whether there were any: only then an entry
+    /// waits to be counted.
+    pub fn note(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) -> bool {
         let is_logged = self.is_logged(facts);
         self.last += u64::from(is_logged);
         let id = if is_logged { self.last } else { 0 };
-        if !self.keep_keys(facts, id, by, plan, outcome) && is_logged {
+        let is_kept = self.keep_keys(facts, id, by, plan, outcome);
+        if !is_kept && is_logged {
             self.log_apart(facts, by);
         }
+        is_kept
+    }
+
+    /// Whether what waits is to be counted before another entry is written.
+    pub fn must_be_counted(&self) -> bool {
+        self.keys.is_full()
+            && (self.keys.blocks_since(self.counted) >= WAITING_BLOCKS
+                || self.keys.going() > self.keys.blocks_before(self.counted))
+    }
+
+    /// Whether all keys of a plan are written down.
+    pub fn takes_all(&self, plan: &Plan) -> bool {
+        plan.names.len() as u64 <= self.limits.why_keys
+    }
+
+    /// The runs that wait to be counted, each with what follows the head of its entry (see
+    /// [`take_targets`]).
+    pub fn waiting(&self) -> impl Iterator<Item = (Run<'_>, &[u8])> {
+        self.keys.since(self.counted).filter_map(|bytes| {
+            let (_, keys) = entry::split_head(bytes)?;
+            Some((entry::run_of(bytes)?, keys))
+        })
+    }
+
+    /// They are counted.
+    pub fn counted(&mut self) {
+        self.counted = self.keys.end();
+    }
+
+    /// Whether none waits.
+    pub fn is_counted(&self) -> bool {
+        self.counted == self.keys.end()
     }
 
     /// Why the keys of a part of a plan went, which is logged when all is done.
@@ -174,7 +222,7 @@ impl Journal {
         let user = user(by, &self.agent);
         self.keys.write(id, |out| {
             entry::write_head(facts, id, user, by, out);
-            entry::write_keys(plan, outcome, most, out)
+            keys::write(plan, outcome, most, out)
         })
     }
 
@@ -203,7 +251,8 @@ impl Journal {
                 continue;
             }
             let mut head = self.room();
-            head.extend_from_slice(entry::head_of(bytes).unwrap_or_default());
+            let (of_log, _) = entry::split_head(bytes).unwrap_or_default();
+            head.extend_from_slice(of_log);
             let at = self.apart.partition_point(|(other, _)| *other < id);
             self.apart.insert(at, (id, head));
         }
@@ -238,10 +287,11 @@ impl Journal {
         all.into_iter().take(most).filter_map(|(_, bytes)| entry::read_head(bytes)).collect()
     }
 
-    /// Keeps so much from now on; what is too much goes.
-    pub fn set_limits(&mut self, limits: JournalLimits) {
+    /// Keeps so much from now on; what is too much goes. Nothing may wait to be counted.
+    pub(super) fn set_limits(&mut self, limits: JournalLimits) {
         self.take_apart(usize::MAX);
         self.keys.set_most(limits.why_keys);
+        self.counted();
         self.limits = limits;
         self.first = self.oldest();
         self.trim();
@@ -262,7 +312,7 @@ impl Journal {
     /// Why a key of a database went or was marked, the last time first.
     pub fn why(&self, db: Db, key: &[u8], most: usize) -> Vec<Cause> {
         let entries = self.keys.newest_first();
-        entries.filter_map(|bytes| entry::find_key(bytes, db, key)).take(most).collect()
+        entries.filter_map(|bytes| keys::find(bytes, db, key)).take(most).collect()
     }
 
     /// Of how many keys it is known why they went.

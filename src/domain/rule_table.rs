@@ -88,7 +88,7 @@ impl RuleTable {
     }
 
     /// Adds the rule, or puts it in the place of the one with its name.
-    pub fn set(&mut self, rule: Rule) {
+    pub(super) fn set(&mut self, rule: Rule) {
         self.remove(&rule.name.clone());
         self.is_settled = false;
         self.round += 1;
@@ -104,7 +104,7 @@ impl RuleTable {
     }
 
     /// Takes the rule out.
-    pub fn remove(&mut self, name: &str) -> Option<Rule> {
+    pub(super) fn remove(&mut self, name: &str) -> Option<Rule> {
         let rule = self.rules.remove(name)?;
         self.is_settled = false;
         self.round += 1;
@@ -121,6 +121,11 @@ impl RuleTable {
             self.by_glob.retain(|other| other != name);
         }
         Some(rule)
+    }
+
+    /// Takes all rules out.
+    pub(super) fn clear(&mut self) {
+        *self = Self { round: self.round + 1, ..Self::default() };
     }
 
     /// The rule of that name.

@@ -20,7 +20,7 @@ pub use times::Times;
 
 use super::State;
 use super::class_table::Counts;
-use super::journal::{Caller, Facts};
+use super::journal::{Caller, Facts, JournalLimits, can_wait};
 use super::outcome::{Count, Outcome};
 use super::plan::{Plan, PlanTarget};
 use super::request::{Happened, Origin, PlanRule};
@@ -51,7 +51,7 @@ pub struct RuleRow {
     round: u64,
 }
 
-/// Counters since the start or the last reset, once [`Stats::settle`] has sorted in what waits.
+/// Counters since the start or the last reset, once [`State::catch_up`] has counted what waits.
 /// Dry runs count in `dry_runs` alone.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -121,21 +121,26 @@ impl State {
         if self.uncounted {
             return;
         }
-        if failure.is_some() || !self.stats.defer(&self.rules, plan, outcome, now_ms) {
-            self.stats.record(&self.rules, plan, outcome, now_ms);
-        }
         self.stats.busy_micros += outcome.resolve_micros + outcome.delete_micros;
         let facts = Facts::of(plan, outcome, now_ms);
-        match failure {
-            None => {
-                self.stats.top.record_keys(plan, outcome);
-                self.journal.note(&facts, by, plan, outcome);
-            }
-            // Which keys went before that is not told one by one.
-            Some(failure) => {
-                self.stats.record_failure(plan.origin.events(), &plan.rules);
-                self.journal.log(&Facts { failure, ..facts }, by);
-            }
+        // Which keys went before it was given up is not told one by one.
+        if let Some(failure) = failure {
+            self.stats.record(&self.rules, plan, outcome, now_ms);
+            self.stats.record_failure(plan.origin.events(), &plan.rules);
+            return self.journal.log(&Facts { failure, ..facts }, by);
+        }
+        if self.journal.must_be_counted() {
+            self.count_waiting();
+        }
+        let waits = can_wait(plan, outcome) && self.journal.takes_all(plan);
+        let to_count = waits.then_some(outcome.per_target.as_slice());
+        let is_kept = self.journal.note(&Facts { to_count, ..facts }, by, plan, outcome);
+        if !waits {
+            self.stats.record(&self.rules, plan, outcome, now_ms);
+            self.stats.top.record_keys(plan, outcome);
+        } else if !is_kept {
+            // No key went.
+            self.stats.count_alone(&self.rules, &Facts { to_count, ..facts });
         }
     }
 
@@ -162,9 +167,21 @@ impl State {
         }
     }
 
+    /// Sets all counters to nothing.
+    pub fn reset_stats(&mut self) {
+        self.journal.counted();
+        self.stats = Stats::default();
+    }
+
+    /// How much is known of what was carried out.
+    pub fn set_journal_limits(&mut self, limits: JournalLimits) {
+        self.count_waiting();
+        self.journal.set_limits(limits);
+    }
+
     /// What counts in windows, so far; beside what the server counts itself.
     pub fn totals(&mut self) -> Totals {
-        self.stats.settle();
+        self.catch_up();
         let Stats { all, .. } = &self.stats;
         Totals {
             invalidations: all.runs,
@@ -190,7 +207,6 @@ impl Stats {
         outcome: &Outcome,
         now_ms: u64,
     ) {
-        self.follow(rules);
         self.dead_names += outcome.dead_names;
         if outcome.dry_run {
             self.dry_runs += 1;
@@ -285,11 +301,6 @@ impl Stats {
                 row.keys.add(count);
             }
         }
-    }
-
-    /// Sets all counters to nothing.
-    pub fn reset(&mut self) {
-        *self = Self::default();
     }
 }
 

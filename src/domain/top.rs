@@ -15,7 +15,6 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
-use super::name::NameList;
 use super::outcome::Outcome;
 use super::plan::Plan;
 use super::stats::order::most_runs;
@@ -70,21 +69,12 @@ pub struct Ranked<'a> {
     pub error: u64,
 }
 
-/// Names that wait to be counted together: 30 KB. The cells are seldom near the processor, and one
-/// after the other each would be waited for; of so many names most come where another has just been.
-const FRESH_NAMES: usize = 1024;
-
 /// Names that are looked up side by side: the processor fetches their cells at once.
-const TOGETHER: usize = 64;
-
-/// Longer names, in bytes, do not wait: what waits is small.
-const FRESH_MAX_BYTES: usize = 256;
+pub(super) const TOGETHER: usize = 64;
 
 /// The ranks of one kind of names; takes no memory before the first.
 #[derive(Clone, Debug, Default)]
 pub struct Sketch {
-    /// Names that came and are not counted yet.
-    fresh: NameList,
     hasher: DefaultHashBuilder,
     cells: Vec<Cell>,
     /// How many names of each cell are ranked.
@@ -101,32 +91,11 @@ pub struct Sketch {
 impl Sketch {
     /// A name came once.
     pub fn add(&mut self, name: &[u8]) {
-        if name.len() > FRESH_MAX_BYTES {
-            return self.count_all(std::iter::once(name));
-        }
-        self.fresh.push(name);
-        if self.fresh.len() >= FRESH_NAMES {
-            self.settle();
-        }
+        self.add_all(std::iter::once(name));
     }
 
     /// Names came once each.
-    pub fn add_all<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a [u8]>) {
-        match names.len() < TOGETHER {
-            true => names.for_each(|name| self.add(name)),
-            false => self.count_all(names),
-        }
-    }
-
-    /// Counts what waits.
-    fn settle(&mut self) {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        self.count_all(fresh.iter());
-        fresh.truncate(0);
-        self.fresh = fresh;
-    }
-
-    fn count_all<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>) {
+    pub fn add_all<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>) {
         let hasher = self.hasher.clone();
         let mut names = names.map(|name| (name, hasher.hash_one(name)));
         loop {
@@ -232,8 +201,7 @@ impl Sketch {
     }
 
     /// The names that came most often, the first one first, up to `most` of them.
-    pub fn first(&mut self, most: usize) -> Vec<Ranked<'_>> {
-        self.settle();
+    pub fn first(&self, most: usize) -> Vec<Ranked<'_>> {
         let ranks = self.ranks.iter();
         let (first, _) = most_runs(ranks, most, |rank| (rank.count, rank.name.as_slice(), ""));
         first
@@ -279,7 +247,7 @@ impl Top {
             return self.keys.add_all(plan.names.iter());
         }
         let hit = plan.names.iter().enumerate().filter(|(at, _)| outcome.is_gone(*at));
-        hit.for_each(|(_, name)| self.keys.add(name));
+        self.keys.add_all(hit.map(|(_, name)| name));
     }
 }
 

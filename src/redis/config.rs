@@ -277,7 +277,7 @@ fn apply_numbers(ctx: Ctx) {
     shared(&ctx, |shared| {
         shared.with(|state| {
             state.steps_max = StepsMax(value(&PATTERN_MAX_STEPS));
-            state.journal.set_limits(JournalLimits {
+            state.set_journal_limits(JournalLimits {
                 slower_than_micros: u64::try_from(LOG_SLOWER_THAN_US.load(Ordering::Relaxed)).ok(),
                 log_len: value(&LOG_MAX_LEN),
                 why_keys: value(&WHY_RING),

@@ -25,7 +25,7 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
         shared(&main, |shared| {
             if for_crash_report == 0 {
                 shared.settle();
-                let _ = shared.count(|state| state.stats.settle());
+                let _ = shared.count(State::catch_up);
             }
             section(info, c"stats");
             add(info, c"panics_caught", PANICS.load(Ordering::Relaxed));

@@ -70,7 +70,7 @@ fn is_told(error: &Error) -> bool {
 fn answers_events(rules: &[Rule], payload: &Value) -> Result<(), TestCaseError> {
     let payload = Payload::parse(payload.to_string().as_bytes()).unwrap_or_default();
     let mut state = State::default();
-    rules.iter().for_each(|rule| state.rules.set(rule.clone()));
+    rules.iter().for_each(|rule| state.set_rule(rule.clone()));
     prop_assert_eq!(state.rules.len(), rules.len());
     for event in rules.iter().map(|rule| rule.event.as_str()) {
         let taking = rules.iter().filter(|rule| rule.takes(event, &payload)).count();

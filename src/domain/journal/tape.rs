@@ -22,8 +22,19 @@ pub struct Tape {
     blocks: VecDeque<Block>,
     /// What the entries of all blocks weigh.
     weight: u64,
+    /// How many blocks went.
+    gone: usize,
     /// The bytes of a block that went, empty.
     spare: Option<Vec<u8>>,
+}
+
+/// A place between entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The number of the block, those that went counted too.
+    block: usize,
+    /// Bytes of it that are before.
+    byte: usize,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +87,7 @@ impl Tape {
         for _ in 0..self.going() {
             let Some(mut block) = self.blocks.pop_front() else { continue };
             self.weight -= block.weight;
+            self.gone += 1;
             // One that a single entry made large is not held.
             if block.bytes.capacity() <= 2 * BLOCK_BYTES {
                 block.bytes.clear();
@@ -104,8 +116,34 @@ impl Tape {
         blocks.flat_map(Block::entries).map(|entry| entry.bytes)
     }
 
+    /// Behind the last entry.
+    pub fn end(&self) -> Mark {
+        let last = self.blocks.len().saturating_sub(1);
+        Mark { block: self.gone + last, byte: self.blocks.back().map_or(0, |b| b.bytes.len()) }
+    }
+
+    /// How many blocks have something behind the mark, or may have.
+    pub fn blocks_since(&self, mark: Mark) -> usize {
+        (self.gone + self.blocks.len()).saturating_sub(mark.block)
+    }
+
+    /// How many blocks there are before that of the mark.
+    pub fn blocks_before(&self, mark: Mark) -> usize {
+        mark.block.saturating_sub(self.gone)
+    }
+
+    /// The entries behind the mark, shown or not, the oldest first.
+    pub fn since(&self, mark: Mark) -> impl Iterator<Item = &[u8]> {
+        let blocks = self.blocks.iter().skip(self.blocks_before(mark)).enumerate();
+        blocks.flat_map(move |(at, block)| {
+            let from = if at == 0 { mark.byte } else { 0 };
+            let mut rest = block.bytes.get(from..).unwrap_or_default();
+            std::iter::from_fn(move || take_entry(&mut rest).map(|entry| entry.bytes))
+        })
+    }
+
     /// What all entries may weigh from now on; what is too much goes, and its memory.
-    /// Numbers are forgotten.
+    /// Numbers and marks are forgotten.
     pub fn set_most(&mut self, most: u64) {
         let old = std::mem::replace(self, Self::new(most));
         let mut kept: Vec<_> = old.last_of(most.min(old.most)).collect();

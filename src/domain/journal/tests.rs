@@ -143,7 +143,9 @@ fn what_is_logged_outlives_what_is_known_of_keys() {
     assert_eq!(times(&journal), [(7, 7)]);
     // Of what is in both places there is one.
     journal.set_limits(limits);
-    (8..10).for_each(|at_ms| journal.note(&slow(at_ms), &caller("ann"), &plan, &outcome));
+    for at_ms in 8..10 {
+        journal.note(&slow(at_ms), &caller("ann"), &plan, &outcome);
+    }
     (0..3).for_each(|_| journal.set_limits(limits));
     assert_eq!((times(&journal), journal.log_len()), (vec![(9, 9), (8, 8), (7, 7)], 3));
 }

@@ -1,12 +1,12 @@
 //! Runs of events that are not sorted into the rows yet.
 //!
 //! What an event comes to counts in many places: its own row, those of its rules, of their targets
-//! and of its entity type, and the total, each with three distributions of times. They lie far
-//! apart, and the memory is what takes the time. So a run is written down here in a few numbers,
-//! all runs of an event side by side, and many are sorted in together: when there is no room for
-//! another, when the rules or what took the event changed, and before anybody reads.
+//! and of its entity type, and the total, each with three distributions of times; and its keys and
+//! what matched them in the ranks. All this lies far apart, and the memory is what takes the time.
+//! So a usual run is written down once, in the journal, and counted from there, many together: when
+//! the journal has got some blocks of them, before rules change, and before anybody reads. Runs of
+//! a kind are put side by side then, as a few numbers each, and sorted in together.
 
-use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -15,254 +15,217 @@ use smallvec::SmallVec;
 use super::row::{Spans, Sum};
 use super::times::Few;
 use super::{NAMES_MAX, Stats, row_of, rule_row};
-use crate::domain::outcome::{Count, Outcome};
-use crate::domain::plan::Plan;
+use crate::domain::State;
+use crate::domain::journal::{
+    Facts, Run, RunKind, figures_of, names, take_targets, targets_of, times_of,
+};
+use crate::domain::outcome::Count;
 use crate::domain::recent;
-use crate::domain::request::{Happened, Origin};
 use crate::domain::rule_table::RuleTable;
+use crate::domain::top::TOGETHER;
 
-/// Numbers of an event that may wait: 64 runs of a rule with one target.
+/// Numbers of a kind that may wait: 64 runs of a rule with one target.
 const NUMBERS_MAX: usize = 320;
-
-/// Targets of an event whose runs wait: with more there is no room for four of them.
-const TARGETS_MAX: usize = 15;
-
-/// Of a run: the times to find and to delete, in microseconds.
-const TIMES: usize = 2;
-
-/// Of each target of a run: 1 if it matched nothing, keys matched, keys deleted.
-const PER_TARGET: usize = 3;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
     hasher: DefaultHashBuilder,
-    /// By event.
-    events: HashTable<Runs>,
+    /// By kind.
+    kinds: HashTable<Runs>,
     /// Whether any of them has some.
     has_any: bool,
-    /// As of which change of the rules they are.
-    round: u64,
+    /// Where a run is written that stands alone.
+    room: Vec<u8>,
 }
 
-/// A name that lies where it is looked at, unless it is long.
-type Name = SmallVec<[u8; 24]>;
-
-/// Runs of an event that were taken by the same rules. All of it lies in one place.
+/// Runs of a kind. All of it lies in one place.
 #[derive(Clone, Debug)]
 struct Runs {
-    event: Name,
-    entity: Option<Box<str>>,
-    /// In order of work.
-    rules: SmallVec<[Name; 1]>,
-    /// For each target, the position of its rule.
-    targets: SmallVec<[u16; 8]>,
+    /// See [`Run::kind`].
+    kind: SmallVec<[u8; 64]>,
     /// When the last one was, in milliseconds since 1970.
     last_ms: u64,
-    /// [`TIMES`] and then [`PER_TARGET`] of each target; run by run.
+    /// How many numbers each has.
+    run_len: usize,
+    /// See [`Run::figures`]; run by run.
     numbers: [u16; NUMBERS_MAX],
     /// How many of the numbers there are.
     len: usize,
 }
 
 impl Runs {
-    fn of(event: &str) -> Self {
+    fn of(run: &Run) -> Self {
         Self {
-            event: Name::from_slice(event.as_bytes()),
-            entity: None,
-            rules: SmallVec::new(),
-            targets: SmallVec::new(),
+            kind: SmallVec::from_slice(run.kind),
             last_ms: 0,
+            run_len: figures_of(run.figures).count().max(1),
             numbers: [0; NUMBERS_MAX],
             len: 0,
         }
     }
 
     /// Whether one more run fits in.
-    fn takes(&self, plan: &Plan, event: &Happened, now_ms: u64) -> bool {
-        let is_same_rule = |(known, rule): (&Name, &Option<String>)| {
-            rule.as_ref().is_some_and(|rule| *rule.as_bytes() == **known)
-        };
+    fn takes(&self, run: &Run) -> bool {
         self.len > 0
-            && self.len + self.run_len() <= NUMBERS_MAX
-            && recent::slot(self.last_ms) == recent::slot(now_ms)
-            && self.entity == event.entity
-            && self.rules.len() == plan.rules.len()
-            && self.rules.iter().zip(plan.rules.iter().map(|rule| &rule.name)).all(is_same_rule)
-            && self.targets.len() == plan.targets.len()
-            && self.targets.iter().zip(&plan.targets).all(|(rule, t)| usize::from(*rule) == t.rule)
+            && self.len + self.run_len <= NUMBERS_MAX
+            && recent::slot(self.last_ms) == recent::slot(run.at_ms)
     }
 
-    fn run_len(&self) -> usize {
-        TIMES + PER_TARGET * self.targets.len()
+    fn push(&mut self, run: &Run) {
+        self.last_ms = self.last_ms.max(run.at_ms);
+        let free = self.numbers.get_mut(self.len..).unwrap_or_default();
+        free.iter_mut().zip(figures_of(run.figures)).for_each(|(slot, number)| *slot = number);
+        self.len += self.run_len;
     }
 
-    fn push(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
-        self.last_ms = now_ms;
-        let end = self.len + self.run_len();
-        let Some(run) = self.numbers.get_mut(self.len..end) else { return };
-        let [resolve, delete, numbers @ ..] = run else { return };
-        // They are small: see `waits`.
-        (*resolve, *delete) = (outcome.resolve_micros as u16, outcome.delete_micros as u16);
-        let targets = plan.targets.iter().zip(&outcome.per_target);
-        for (numbers, (target, count)) in numbers.chunks_exact_mut(PER_TARGET).zip(targets) {
-            let wasted = u16::from(target.matches == 0);
-            numbers.copy_from_slice(&[wasted, count.matched as u16, count.deleted as u16]);
-        }
-        self.len = end;
-    }
-
-    /// The numbers of each run.
+    /// The figures of each run.
     fn each(&self) -> impl Iterator<Item = &[u16]> {
-        self.numbers.get(..self.len).unwrap_or_default().chunks_exact(self.run_len())
+        self.numbers.get(..self.len).unwrap_or_default().chunks_exact(self.run_len)
     }
 }
 
-/// The event of a plan that may wait: a usual one with small numbers.
-fn waits<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<&'a Happened> {
-    let Origin::Events(events) = &plan.origin else { return None };
-    let [event] = events.as_slice() else { return None };
-    let Count { matched, deleted, marked, absent, warmed } = outcome.total;
-    let is_small = |number| number <= u64::from(u16::MAX);
-    let is_usual = plan.rules.iter().all(|rule| rule.name.is_some() && !rule.collects)
-        && plan.targets.len() <= TARGETS_MAX
-        && outcome.refused == 0
-        && (marked, warmed, matched) == (0, 0, deleted + absent)
-        && [matched, outcome.resolve_micros, outcome.delete_micros].into_iter().all(is_small);
-    (event.follows.is_none() && is_usual).then_some(event)
-}
+impl State {
+    /// Counts what waits. To be called before figures or ranks are read or forgotten, and before
+    /// rules change.
+    pub fn catch_up(&mut self) {
+        self.count_waiting();
+        self.stats.settle();
+    }
 
-impl Pending {
-    /// Puts the runs of an event in, or in their place.
-    fn put(&mut self, hash: u64, runs: Runs) {
-        let Self { hasher, events, .. } = self;
-        match events.find_mut(hash, |known| known.event == runs.event) {
-            Some(known) => *known = runs,
-            None => {
-                events.insert_unique(hash, runs, |runs| hasher.hash_one(runs.event.as_slice()));
+    /// Counts what waits in the journal.
+    pub(super) fn count_waiting(&mut self) {
+        if self.journal.is_counted() {
+            return;
+        }
+        let (mut keys, mut tags, mut patterns) = (vec![], vec![], vec![]);
+        for (run, mut rest) in self.journal.waiting() {
+            self.stats.count_run(&self.rules, &run);
+            let targets = take_targets(&mut rest, |target| match target.kind {
+                "tag" => tags.push(target.text),
+                "glob" | "regex" | "prefix" => patterns.push(target.text),
+                _ => {}
+            });
+            if targets.is_none() {
+                continue;
+            }
+            // Of a narrow plan they wait for those of others: many are looked up side by side.
+            match keys_of(&run) < TOGETHER as u64 {
+                true => keys.extend(names(rest)),
+                false => self.stats.top.keys.add_all(names(rest)),
             }
         }
+        let top = &mut self.stats.top;
+        top.keys.add_all(keys.into_iter());
+        top.tags.add_all(tags.into_iter());
+        top.patterns.add_all(patterns.into_iter());
+        self.journal.counted();
     }
+}
+
+/// The keys that a run matched.
+fn keys_of(run: &Run) -> u64 {
+    let figures: SmallVec<[u16; 16]> = figures_of(run.figures).collect();
+    targets_of(&figures).map(|(_, count)| count.matched).sum()
 }
 
 impl Stats {
-    /// Writes a run down that is sorted in later; false when it is not one that may wait.
-    pub(super) fn defer(
-        &mut self,
-        rules: &RuleTable,
-        plan: &Plan,
-        outcome: &Outcome,
-        now_ms: u64,
-    ) -> bool {
-        let Some(event) = waits(plan, outcome) else { return false };
-        self.follow(rules);
-        let name = event.event.as_bytes();
-        let Pending { events, hasher, .. } = &mut self.pending;
-        let (hash, is_full) = (hasher.hash_one(name), events.len() >= NAMES_MAX);
-        match events.find_mut(hash, |runs| *runs.event == *name) {
-            Some(runs) if runs.takes(plan, event, now_ms) => runs.push(plan, outcome, now_ms),
-            None if is_full => return false,
+    /// Counts a run that no entry of the journal waits for.
+    pub(super) fn count_alone(&mut self, rules: &RuleTable, facts: &Facts) {
+        let mut room = std::mem::take(&mut self.pending.room);
+        room.clear();
+        self.count_run(rules, &Run::write(facts, &mut room));
+        self.pending.room = room;
+    }
+
+    /// Puts a run to those of its kind.
+    pub(super) fn count_run(&mut self, rules: &RuleTable, run: &Run) {
+        let Pending { hasher, kinds, has_any, .. } = &mut self.pending;
+        *has_any = true;
+        let hash = hasher.hash_one(run.kind);
+        match kinds.find_mut(hash, |runs| *runs.kind == *run.kind) {
+            Some(runs) if runs.takes(run) => runs.push(run),
             known => {
-                let mut runs = known.map_or_else(|| Runs::of(&event.event), |runs| runs.clone());
-                self.sort_in(&mut runs);
-                self.begin(rules, plan, event, &mut runs);
-                runs.push(plan, outcome, now_ms);
-                self.pending.put(hash, runs);
+                let known = known.map(|runs| runs.clone());
+                self.begin(rules, hash, run, known);
             }
         }
-        self.pending.has_any = true;
-        self.dead_names += outcome.dead_names;
-        self.warm_refused += outcome.warm_refused;
-        self.top.record_targets(plan, outcome);
-        true
     }
 
-    /// Runs of another kind begin.
-    fn begin(&mut self, rules: &RuleTable, plan: &Plan, event: &Happened, runs: &mut Runs) {
-        runs.entity.clone_from(&event.entity);
-        runs.targets = plan.targets.iter().map(|target| target.rule as u16).collect();
-        runs.rules.clear();
-        for name in plan.rules.iter().filter_map(|rule| rule.name.as_deref()) {
+    /// The first run of a kind comes, or one that does not fit in with the others.
+    fn begin(&mut self, rules: &RuleTable, hash: u64, run: &Run, known: Option<Runs>) {
+        let is_new = known.is_none();
+        let mut runs = known.unwrap_or_else(|| Runs::of(run));
+        self.sort_in(&mut runs);
+        let names = RunKind::read(run.kind).map(|kind| kind.rules);
+        for name in names.iter().flatten() {
             rule_row(&mut self.rules, name).check_targets(rules, name);
-            runs.rules.push(Name::from_slice(name.as_bytes()));
         }
-    }
-
-    /// When rules changed, what waits is of the old ones.
-    pub(super) fn follow(&mut self, rules: &RuleTable) {
-        if self.pending.round != rules.round() {
+        runs.push(run);
+        if is_new && self.pending.kinds.len() >= NAMES_MAX {
             self.settle();
-            self.pending.round = rules.round();
+            self.pending.kinds.clear();
+            self.pending.has_any = true;
+        }
+        let Pending { hasher, kinds, .. } = &mut self.pending;
+        match kinds.find_mut(hash, |known| known.kind == runs.kind) {
+            Some(known) => *known = runs,
+            None => {
+                kinds.insert_unique(hash, runs, |runs| hasher.hash_one(runs.kind.as_slice()));
+            }
         }
     }
 
-    /// Sorts in what waits. To be called before the figures are read.
-    pub fn settle(&mut self) {
+    /// Sorts in what was counted.
+    fn settle(&mut self) {
         if !std::mem::take(&mut self.pending.has_any) {
             return;
         }
-        let mut events = std::mem::take(&mut self.pending.events);
-        events.iter_mut().for_each(|runs| self.sort_in(runs));
-        self.pending.events = events;
+        let mut kinds = std::mem::take(&mut self.pending.kinds);
+        kinds.iter_mut().for_each(|runs| self.sort_in(runs));
+        self.pending.kinds = kinds;
     }
 
     fn sort_in(&mut self, runs: &mut Runs) {
         if runs.len == 0 {
             return;
         }
+        let Some(kind) = RunKind::read(&runs.kind) else { return };
         let mut all = Sum::default();
         for run in runs.each() {
             let mut keys = Count::default();
-            targets_of(run).for_each(|numbers| keys.add(count_of(numbers)));
+            targets_of(run).for_each(|(_, count)| keys.add(count));
             all.add_run(keys);
         }
-        let time = |run: &[u16], at: usize| run.get(at).copied().map_or(0, u32::from);
+        let times = || runs.each().map(times_of);
         let times = Spans {
-            resolve: Few::of(runs.each().map(|run| time(run, 0))),
-            delete: Few::of(runs.each().map(|run| time(run, 1))),
-            both: Few::of(runs.each().map(|run| time(run, 0) + time(run, 1))),
+            resolve: Few::of(times().map(|(resolve, _)| resolve)),
+            delete: Few::of(times().map(|(_, delete)| delete)),
+            both: Few::of(times().map(|(resolve, delete)| resolve + delete)),
         };
-        let told = all.runs;
-        self.events += told;
-        self.events_unmatched += if runs.rules.is_empty() { told } else { 0 };
+        self.events += all.runs;
+        self.events_unmatched += if kind.rules.is_empty() { all.runs } else { 0 };
         self.all.add_runs(&all, &times, runs.last_ms);
-        row_of(&mut self.per_event, &text(&runs.event)).add_runs(&all, &times, runs.last_ms);
-        if let Some(entity) = &runs.entity {
+        row_of(&mut self.per_event, kind.event).add_runs(&all, &times, runs.last_ms);
+        if let Some(entity) = kind.entity {
             row_of(&mut self.entities, entity).add_runs(&all, &times, runs.last_ms);
         }
         let mut first = 0;
-        for (rule, name) in runs.rules.iter().enumerate() {
-            let row = rule_row(&mut self.rules, &text(name));
-            let len = runs.targets.iter().filter(|of| usize::from(**of) == rule).count();
+        for (rule, name) in kind.rules.iter().enumerate() {
+            let row = rule_row(&mut self.rules, name);
+            let len = kind.targets.iter().filter(|of| **of == rule).count();
             let mut sum = Sum::default();
             for run in runs.each() {
                 let mut keys = Count::default();
-                for (at, numbers) in targets_of(run).skip(first).take(len).enumerate() {
-                    row.record_target(at, numbers.first() == Some(&1), count_of(numbers));
-                    keys.add(count_of(numbers));
+                for (at, (is_wasted, count)) in targets_of(run).skip(first).take(len).enumerate() {
+                    row.record_target(at, is_wasted, count);
+                    keys.add(count);
                 }
                 sum.add_run(keys);
             }
             row.row.add_runs(&sum, &times, runs.last_ms);
             first += len;
         }
-        runs.len = 0;
+        (runs.len, runs.last_ms) = (0, 0);
     }
-}
-
-/// Names of events and rules are texts.
-fn text(name: &Name) -> Cow<'_, str> {
-    String::from_utf8_lossy(name)
-}
-
-/// The numbers of each target in a run.
-fn targets_of(run: &[u16]) -> impl Iterator<Item = &[u16]> {
-    run.get(TIMES..).unwrap_or_default().chunks_exact(PER_TARGET)
-}
-
-/// The keys of a target in a run.
-fn count_of(numbers: &[u16]) -> Count {
-    let [_, matched, deleted] = numbers else { return Count::default() };
-    let (matched, deleted) = (u64::from(*matched), u64::from(*deleted));
-    Count { matched, deleted, absent: matched.saturating_sub(deleted), ..Count::default() }
 }

@@ -12,12 +12,13 @@ use crate::domain::plan::build;
 use crate::domain::request::Request;
 use crate::domain::rule::{Resolved, Rule};
 use crate::domain::rule_document::parse_one;
+use crate::domain::top::Sketch;
 
 fn state_with(rules: &[(&str, &str)], keys: &[&str]) -> State {
     let mut state = State::default();
     keys.iter().for_each(|key| state.told(Change::Created, Db(0), key.as_bytes()));
     for (name, json) in rules {
-        state.rules.set(parse_one(json.as_bytes(), Some(name)).unwrap());
+        state.set_rule(parse_one(json.as_bytes(), Some(name)).unwrap());
     }
     state
 }
@@ -62,7 +63,7 @@ fn an_event_counts_for_itself_its_rules_and_the_total() {
     outcome.dry_run = true;
     state.record(&plan, &outcome, 78);
     assert_eq!((state.stats.dry_runs, state.stats.events), (1, 1));
-    state.stats.reset();
+    state.reset_stats();
     assert_eq!((state.stats.events, state.stats.rules.len()), (0, 0));
 }
 
@@ -92,6 +93,15 @@ fn rows(state: &State) -> Vec<String> {
     rows.extend(entities.iter().map(|(name, row)| format!("entity {name} {row:?}")));
     rows.sort();
     rows
+}
+
+/// What is ranked, of each kind.
+fn ranks(state: &State) -> Vec<Vec<(Vec<u8>, u64)>> {
+    let Top { keys, tags, patterns } = &state.stats.top;
+    let of = |sketch: &Sketch| {
+        sketch.first(usize::MAX).iter().map(|rank| (rank.name.to_vec(), rank.count)).collect()
+    };
+    [keys, tags, patterns].map(of).to_vec()
 }
 
 /// What happens next: an event, how long it took, and after how long a pause; or another thing.
@@ -124,11 +134,11 @@ proptest! {
                 let (name, rule) = &rules[usize::from(id) % rules.len()];
                 match what {
                     // Most rules are there most of the time.
-                    0 => drop(state.rules.remove(name)),
-                    1..5 => state.rules.set(rule.clone()),
-                    5 => state.rules.set(Rule { name: (*name).to_owned(), ..rules[0].1.clone() }),
+                    0 => drop(state.remove_rule(name)),
+                    1..5 => state.set_rule(rule.clone()),
+                    5 => state.set_rule(Rule { name: (*name).to_owned(), ..rules[0].1.clone() }),
                     6 => drop(state.settle_rules()),
-                    7 => state.stats.settle(),
+                    7 => state.catch_up(),
                     _ => {
                         let event = ["e", "e", "f1", "f2", "s", "none"][usize::from(what) % 6];
                         let entity = if id == 3 { r#","entityType":"user""# } else { "" };
@@ -138,6 +148,9 @@ proptest! {
                         let plan = build(state, Db(0), request).unwrap();
                         let mut outcome = Outcome::of(&plan);
                         for key in 0..plan.names.len() {
+                            if id == 4 {
+                                outcome.was_absent(&plan, key);
+                            }
                             outcome.count(&plan, key, |count| match (id, event) {
                                 (4, _) => count.absent += 1,
                                 (_, "s") => count.marked += 1,
@@ -146,7 +159,10 @@ proptest! {
                         }
                         (outcome.resolve_micros, outcome.delete_micros) = (micros, 2 * micros);
                         match at {
-                            0 => state.record(&plan, &outcome, now_ms),
+                            0 => {
+                                state.record(&plan, &outcome, now_ms);
+                                state.stats.top.record_keys(&plan, &outcome);
+                            }
                             _ => state.note(&plan, &outcome, &Caller::default(), None, now_ms),
                         }
                     }
@@ -155,11 +171,55 @@ proptest! {
         }
         // What waits of a rule that is gone counts for its event alone.
         for state in &mut states {
-            state.rules.remove("one");
+            state.remove_rule("one");
             state.settle_rules();
-            state.stats.settle();
+            state.catch_up();
         }
         prop_assert_eq!(rows(&states[0]), rows(&states[1]));
+        prop_assert_eq!(ranks(&states[0]), ranks(&states[1]));
+    }
+}
+
+#[test]
+fn every_run_is_counted_once_however_little_is_kept_of_them() {
+    const RUNS: u64 = 8000;
+    let rule = r#"{"eventType":"e","cacheKeys":["k:{id}"],"tags":["t"]}"#;
+    for why_keys in [0, 1, 2, 150, 600, 100_000] {
+        let mut state = state_with(&[("r", rule)], &["k:1"]);
+        let limits = |why_keys| JournalLimits { why_keys, ..JournalLimits::default() };
+        state.set_journal_limits(limits(why_keys));
+        for at in 0..RUNS {
+            if at == RUNS / 2 {
+                state.set_journal_limits(limits(why_keys + 1));
+            }
+            assert!(state.journal.waiting().count() < 2000, "they are counted in time");
+            // Every fourth matches nothing.
+            let payload = if at % 4 == 0 { r#"{"id":2}"# } else { r#"{"id":1}"# };
+            let payload = Payload::parse(payload.as_bytes()).unwrap();
+            let request = Request::for_event(&state, "e", &payload).unwrap();
+            let plan = build(&mut state, Db(0), request).unwrap();
+            let mut outcome = Outcome::of(&plan);
+            for key in 0..plan.names.len() {
+                outcome.count(&plan, key, |count| count.deleted += 1);
+            }
+            state.note(&plan, &outcome, &Caller::default(), None, at);
+        }
+        state.catch_up();
+        let row = &state.stats.rules["r"].row;
+        let deleted = RUNS - RUNS / 4;
+        assert_eq!((row.runs, row.wasted, row.keys.deleted), (RUNS, RUNS / 4, deleted));
+        assert_eq!(ranks(&state)[0], [(b"k:1".to_vec(), deleted)], "{why_keys}");
+        assert_eq!(state.stats.all.both.count(), RUNS);
+
+        let payload = Payload::parse(br#"{"id":1}"#).unwrap();
+        let request = Request::for_event(&state, "e", &payload).unwrap();
+        let plan = build(&mut state, Db(0), request).unwrap();
+        let mut outcome = Outcome::of(&plan);
+        outcome.count(&plan, 0, |count| count.deleted += 1);
+        state.note(&plan, &outcome, &Caller::default(), None, RUNS);
+        state.reset_stats();
+        state.catch_up();
+        assert_eq!((state.stats.all.runs, ranks(&state)[0].len()), (0, 0));
     }
 }
 
@@ -185,11 +245,11 @@ fn a_target_counts_as_the_rule_writes_it_over_all_rules() {
     assert_eq!(rows[0].target.cleared, [1, 1, 1, 0, 0, 0, 0, 0, 0]);
 
     // The same rule set again keeps its figures; with other targets it has none.
-    state.rules.set(parse_one(two.as_bytes(), Some("two")).unwrap());
+    state.set_rule(parse_one(two.as_bytes(), Some("two")).unwrap());
     happens(&mut state, "f", r#"{"id":3}"#, 9);
     assert_eq!(targets(&state)[0], glob(4, 2, 3));
     let other = r#"{"eventType":"f","cacheKeys":["v:*"]}"#;
-    state.rules.set(parse_one(other.as_bytes(), Some("two")).unwrap());
+    state.set_rule(parse_one(other.as_bytes(), Some("two")).unwrap());
     happens(&mut state, "f", "{}", 9);
     assert_eq!(targets(&state)[..2], [glob(1, 0, 2), ("glob", "v:*".to_owned(), 1, 1, 0)]);
 }
@@ -248,7 +308,7 @@ fn what_a_deleted_rule_did_is_forgotten() {
     let rule = r#"{"eventType":"e","tags":["t"]}"#;
     let mut state = state_with(&[("stays", rule), ("goes", rule)], &[]);
     happens(&mut state, "e", "{}", 1);
-    state.rules.remove("goes");
+    state.remove_rule("goes");
     state.settle_rules();
     assert_eq!(state.stats.rules.keys().collect::<Vec<_>>(), [&"stays".into()]);
     assert_eq!(state.stats.per_event["e"].runs, 1);
