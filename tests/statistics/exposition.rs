@@ -99,12 +99,17 @@ fn prometheus_reads_the_page_and_finds_the_same_figures() {
     assert_eq!((cleared("0"), cleared("1"), cleared("10")), (runs / 2.0, runs / 2.0, runs));
     let sum = page.sum("cache_keys_cleared_sum", &[("pattern", glob)]);
     assert_eq!(sum, int(&row, "keys_deleted") as f64);
+    let marked = page.sum("cache_keys_cleared_sum", &[("pattern", "{who}:old")]);
+    assert_eq!(marked, int(field(&rules, "soft"), "keys_marked") as f64);
 
     // What is not shown on its own is in the rest.
     let short = Page::read(&mut client, "COUNT 1");
     assert_eq!(short.sum("inval_runs_total", &[]), page.sum("inval_runs_total", &[]));
     let all = "cache_invalidations_total";
-    assert_eq!(short.sum(all, &[]), page.sum(all, &[]));
+    let times = "cache_invalidation_duration_seconds_count";
+    for name in [all, "cache_keys_cleared_sum", "cache_keys_cleared_count", times] {
+        assert_eq!(short.sum(name, &[]), page.sum(name, &[]), "{name}");
+    }
     assert!(short.sum(all, &[("pattern", "(rest)")]) > 0.0);
 }
 

@@ -96,7 +96,13 @@ pub fn answers(scale: Scale) -> Vec<Row> {
     connection.pipeline(MANY_RULES, 1, |at, out| {
         wire::write(out, &[b"INVAL.EVENT", format!("e{at}").as_bytes(), b"{\"id\":-1}"]);
     });
-    let questions = ["INVAL.STATS", "INFO inval", "INVAL.HEALTH", "INVAL.STATS FORMAT json"];
+    let questions = [
+        "INVAL.STATS",
+        "INFO inval",
+        "INVAL.HEALTH",
+        "INVAL.STATS FORMAT json",
+        "INVAL.STATS FORMAT prometheus",
+    ];
     let row = |question: &str| ask(&server, &mut connection, question, scale);
     questions.map(row).to_vec()
 }

@@ -1,6 +1,7 @@
 //! `INVAL.STATS FORMAT prometheus`: the figures in Prometheus' text format, version 0.0.4
 //! (Prometheus documentation, "Exposition formats").
 
+use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 
 use super::is_pattern;
@@ -48,18 +49,25 @@ impl Page {
         self.0.push_str(name);
         for (at, (label, text)) in labels.iter().enumerate() {
             let _ = write!(self.0, "{}{label}=\"", if at == 0 { '{' } else { ',' });
-            for c in text.chars() {
-                match c {
-                    '\\' => self.0.push_str("\\\\"),
-                    '"' => self.0.push_str("\\\""),
-                    '\n' => self.0.push_str("\\n"),
-                    c => self.0.push(c),
-                }
-            }
+            self.escaped(text);
             self.0.push('"');
         }
         let end = if labels.is_empty() { "" } else { "}" };
         let _ = writeln!(self.0, "{end} {value}");
+    }
+
+    fn escaped(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = rest.find(['\\', '"', '\n']) {
+            let (plain, special) = rest.split_at(at);
+            self.0.push_str(plain);
+            self.0.push_str(if special.starts_with('\n') { "\\n" } else { "\\" });
+            let mut chars = special.chars();
+            // The others stand for themselves behind a backslash.
+            self.0.extend(chars.next().filter(|c| *c != '\n'));
+            rest = chars.as_str();
+        }
+        self.0.push_str(rest);
     }
 
     /// A metric with one sample.
@@ -69,26 +77,20 @@ impl Page {
     }
 
     /// The samples of a histogram: what did not exceed each bound, all, and the sum.
-    fn histogram(
+    fn histogram<'b>(
         &mut self,
         name: &str,
         label: (&str, &str),
-        buckets: impl Iterator<Item = (String, u64)>,
+        buckets: impl Iterator<Item = (&'b String, u64)>,
         (count, sum): (u64, f64),
     ) {
         let bucket = format!("{name}_bucket");
         for (bound, below) in buckets {
-            self.sample(&bucket, &[label, ("le", &bound)], below);
+            self.sample(&bucket, &[label, ("le", bound)], below);
         }
         self.sample(&bucket, &[label, ("le", "+Inf")], count);
         self.sample(&format!("{name}_sum"), &[label], sum);
         self.sample(&format!("{name}_count"), &[label], count);
-    }
-
-    fn times(&mut self, name: &str, label: (&str, &str), times: &Times) {
-        let bounds = MICROS_BOUNDS.iter().map(|bound| seconds(*bound).to_string());
-        let buckets = bounds.zip(times.up_to(&MICROS_BOUNDS));
-        self.histogram(name, label, buckets, (times.count(), seconds(times.sum())));
     }
 }
 
@@ -190,7 +192,7 @@ fn rules(page: &mut Page, state: &State, most: usize) {
     let all = state.stats.rules.iter().map(|(name, of)| (&**name, &of.row));
     let (mut all, rest) = most_runs(all, most, |(name, row)| (row.runs, name.as_bytes(), ""));
     let mut sum = Row::default();
-    rest.iter().for_each(|(_, row)| sum.add(row));
+    rest.iter().for_each(|(_, row)| sum.add_counts(row));
     if !rest.is_empty() {
         all.push((REST, &sum));
     }
@@ -225,57 +227,79 @@ fn label(of: &Summed) -> String {
     if is_pattern(of.kind) || of.kind == "key" { text.into_owned() } else { format!("tag {text}") }
 }
 
-fn targets(page: &mut Page, state: &State, most: usize) {
-    let mut all = state.stats.targets(&state.stats.paired(&state.rules), usize::MAX, |_| true);
-    let rest = all.split_off(most.min(all.len()));
-    let mut labelled: Vec<(String, Row, Vec<u64>)> = vec![];
-    for of in &all {
-        let cleared = of.target.cleared.map(u64::from).to_vec();
-        let (label, row) = (label(of), of.row());
-        // A glob and a regex may be written alike.
-        match labelled.iter_mut().find(|(known, ..)| *known == label) {
-            Some(known) => join(known, &row, &cleared),
-            None => labelled.push((label, row, cleared)),
-        }
+/// The targets that share a label.
+#[derive(Default)]
+struct Labelled {
+    label: String,
+    runs: u64,
+    /// Keys that were deleted or marked.
+    keys: u64,
+    /// Runs by how many those were (see [`CLEARED_BOUNDS`]).
+    cleared: [u64; CLEARED_BOUNDS.len() + 1],
+    /// The times of their invalidations.
+    both: Times,
+}
+
+impl Labelled {
+    fn of(label: &str) -> Self {
+        Self { label: label.to_owned(), ..Self::default() }
     }
-    if !rest.is_empty() {
-        let mut sum = (REST.to_owned(), Row::default(), vec![0; CLEARED_BOUNDS.len() + 1]);
-        for of in &rest {
-            join(&mut sum, &of.row(), &of.target.cleared.map(u64::from));
-        }
-        labelled.push(sum);
-    }
-    let name = "cache_invalidations_total";
-    page.metric(name, "counter", "Runs of a target, by the events of its rules.");
-    let shown = by_event(&all);
-    for (event, pattern, runs) in &shown {
-        page.sample(name, &[("event_type", event), ("pattern", pattern)], runs);
-    }
-    if let Some((rest, row, _)) = labelled.last().filter(|(label, ..)| label == REST) {
-        page.sample(name, &[("event_type", rest), ("pattern", rest)], row.runs);
-    }
-    let name = "cache_keys_cleared";
-    page.metric(name, "histogram", "Keys that a run of a target deleted or marked.");
-    for (pattern, row, cleared) in &labelled {
-        let mut below = 0;
-        let buckets = CLEARED_BOUNDS.iter().zip(cleared).map(|(bound, count)| {
-            below += count;
-            (bound.to_string(), below)
-        });
-        let sum = (row.keys.deleted + row.keys.marked) as f64;
-        let count = cleared.iter().sum();
-        page.histogram(name, ("pattern", pattern), buckets, (count, sum));
-    }
-    let name = "cache_invalidation_duration_seconds";
-    page.metric(name, "histogram", "Time of the invalidations that a target had a part in.");
-    for (pattern, row, _) in &labelled {
-        page.times(name, ("pattern", pattern), &row.both);
+
+    fn add(&mut self, of: &Summed) {
+        self.runs += of.target.runs;
+        self.keys += of.target.keys.deleted + of.target.keys.marked;
+        self.cleared.iter_mut().zip(of.target.cleared).for_each(|(sum, c)| *sum += u64::from(c));
+        of.add_times(&mut self.both);
     }
 }
 
-fn join(sum: &mut (String, Row, Vec<u64>), row: &Row, cleared: &[u64]) {
-    sum.1.add(row);
-    sum.2.iter_mut().zip(cleared).for_each(|(sum, count)| *sum += count);
+fn targets(page: &mut Page, state: &State, most: usize) {
+    let mut all = state.stats.targets(&state.stats.paired(&state.rules), usize::MAX, |_| true);
+    let rest = all.split_off(most.min(all.len()));
+    let mut labelled: Vec<Labelled> = vec![];
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for of in &all {
+        // A glob and a regex may be written alike.
+        let label = label(of);
+        let place = *places.entry(label).or_insert_with_key(|label| {
+            labelled.push(Labelled::of(label));
+            labelled.len() - 1
+        });
+        if let Some(sum) = labelled.get_mut(place) {
+            sum.add(of);
+        }
+    }
+    let mut sum = Labelled::of(REST);
+    rest.iter().for_each(|of| sum.add(of));
+    let name = "cache_invalidations_total";
+    page.metric(name, "counter", "Runs of a target, by the events of its rules.");
+    for (event, pattern, runs) in &by_event(&all) {
+        page.sample(name, &[("event_type", event), ("pattern", pattern)], runs);
+    }
+    if !rest.is_empty() {
+        page.sample(name, &[("event_type", REST), ("pattern", REST)], sum.runs);
+        labelled.push(sum);
+    }
+    let name = "cache_keys_cleared";
+    page.metric(name, "histogram", "Keys that a run of a target deleted or marked.");
+    let bounds = CLEARED_BOUNDS.map(|bound| bound.to_string());
+    for of in &labelled {
+        let mut below = 0;
+        let buckets = bounds.iter().zip(of.cleared).map(|(bound, count)| {
+            below += count;
+            (bound, below)
+        });
+        let totals = (of.cleared.iter().sum(), of.keys as f64);
+        page.histogram(name, ("pattern", &of.label), buckets, totals);
+    }
+    let name = "cache_invalidation_duration_seconds";
+    page.metric(name, "histogram", "Time of the invalidations that a target had a part in.");
+    let bounds = MICROS_BOUNDS.map(|bound| seconds(bound).to_string());
+    for of in &labelled {
+        let buckets = bounds.iter().zip(of.both.up_to(&MICROS_BOUNDS));
+        let totals = (of.both.count(), seconds(of.both.sum()));
+        page.histogram(name, ("pattern", &of.label), buckets, totals);
+    }
 }
 
 /// The runs of targets by event and label; those of purges under `(purge)`.

@@ -86,14 +86,19 @@ impl Row {
 
     /// Adds another row.
     pub fn add(&mut self, other: &Self) {
+        self.add_counts(other);
+        self.resolve.add(&other.resolve);
+        self.delete.add(&other.delete);
+        self.both.add(&other.both);
+    }
+
+    /// Adds another row, but for the times.
+    pub fn add_counts(&mut self, other: &Self) {
         self.runs += other.runs;
         self.wasted += other.wasted;
         self.failures += other.failures;
         self.keys.add(other.keys);
         self.refused += other.refused;
         self.last_ms = self.last_ms.max(other.last_ms);
-        self.resolve.add(&other.resolve);
-        self.delete.add(&other.delete);
-        self.both.add(&other.both);
     }
 }

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::order::most_runs;
 use super::row::Row;
-use super::{NAMES_MAX, OTHER, RuleRow};
+use super::{NAMES_MAX, OTHER, RuleRow, Times};
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::plan::PlanTarget;
 use crate::domain::request::Origin;
@@ -171,6 +171,11 @@ impl Summed<'_> {
         let TargetRow { runs, wasted, keys, refused, .. } = self.target;
         Row { runs, wasted, keys, refused, ..row }
     }
+
+    /// Adds the times of the rules' whole events to others.
+    pub fn add_times(&self, both: &mut Times) {
+        self.rows.iter().for_each(|row| both.add(&row.both));
+    }
 }
 
 /// A rule, with its figures once it ran.
@@ -189,28 +194,40 @@ impl Stats {
         most: usize,
         wanted: impl Fn(&str) -> bool,
     ) -> Vec<Summed<'a>> {
-        let mut runs: HashMap<(&'static str, &[u8]), u64> =
+        let mut places: HashMap<(&'static str, &[u8]), usize> =
             HashMap::with_capacity(self.rules.len());
-        self.each_target(rules, &wanted, |kind, text, row, _, _| {
-            *runs.entry((kind, text)).or_default() += row.runs;
-        });
-        let (order, _) =
-            most_runs(runs.into_iter(), most, |((kind, text), runs)| (*runs, text, kind));
-        // Only what is shown is summed up in full.
-        let places: HashMap<_, _> =
-            order.iter().enumerate().map(|(at, (named, _))| (*named, at)).collect();
-        let mut sums: Vec<Summed> =
-            order.iter().map(|((kind, text), _)| Summed::new(kind, text)).collect();
+        let (mut runs, mut parts) = (vec![], vec![]);
         self.each_target(rules, &wanted, |kind, text, row, event, of| {
-            let place = places.get(&(kind, text)).and_then(|at| sums.get_mut(*at));
-            let Some(sum) = place else { return };
+            let place = *places.entry((kind, text)).or_insert_with(|| {
+                runs.push(((kind, text), 0));
+                runs.len() - 1
+            });
+            if let Some((_, sum)) = runs.get_mut(place) {
+                *sum += row.runs;
+            }
+            parts.push((place, row, event, of));
+        });
+        let numbered = runs.into_iter().enumerate();
+        let (order, _) = most_runs(numbered, most, |(_, ((kind, text), runs))| (*runs, text, kind));
+        // Only what is shown is summed up in full.
+        let mut shown: Vec<Option<usize>> = vec![None; places.len()];
+        for (at, (place, _)) in order.iter().enumerate() {
+            if let Some(slot) = shown.get_mut(*place) {
+                *slot = Some(at);
+            }
+        }
+        let mut sums: Vec<Summed> =
+            order.iter().map(|(_, ((kind, text), _))| Summed::new(kind, text)).collect();
+        for (place, row, event, of) in parts {
+            let at = shown.get(place).copied().flatten();
+            let Some(sum) = at.and_then(|at| sums.get_mut(at)) else { continue };
             sum.target.add(row);
             sum.events.push((event, row.runs));
             // Twice in one rule is once in its times.
             if !sum.rows.iter().any(|known| std::ptr::eq(*known, of)) {
                 sum.rows.push(of);
             }
-        });
+        }
         sums
     }
 
