@@ -87,6 +87,26 @@ fn a_key_is_told_why_it_went() {
 }
 
 #[test]
+fn keys_of_any_length_are_found() {
+    for lengths in [&[1, 127][..], &[1, 127, 128, 255], &[127, 300, 40_000]] {
+        let mut state = State::default();
+        let keys: Vec<String> = lengths.iter().map(|len| "k".repeat(*len)).collect();
+        keys.iter().for_each(|key| state.told(Change::Created, Db(0), key.as_bytes()));
+        state.set_rule(parse_one(br#"{"eventType":"e","cacheKeys":["k*"]}"#, Some("r")).unwrap());
+        let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+        let plan = build(&mut state, Db(0), request).unwrap();
+        let mut outcome = Outcome::of(&plan);
+        (0..plan.names.len()).for_each(|at| outcome.count(&plan, at, |count| count.deleted += 1));
+        let mut journal = Journal::default();
+        journal.note(&Facts::of(&plan, &outcome, 1), &caller("ann"), &plan, &outcome);
+        for key in &keys {
+            assert_eq!(journal.why(Db(0), key.as_bytes(), 9).len(), 1, "{lengths:?}");
+        }
+        assert_eq!(journal.why(Db(0), b"kk", 9), []);
+    }
+}
+
+#[test]
 fn both_rings_are_bounded() {
     let (plan, outcome) = planned();
     let limits = JournalLimits { slower_than_micros: Some(70_300), log_len: 2, why_keys: 3 };
