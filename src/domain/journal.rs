@@ -190,11 +190,6 @@ impl Journal {
         self.counted = self.keys.end();
     }
 
-    /// Whether none waits.
-    pub fn is_counted(&self) -> bool {
-        self.counted == self.keys.end()
-    }
-
     /// Why the keys of a part of a plan went, which is logged when all is done.
     pub fn note_keys(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) {
         self.keep_keys(facts, 0, by, plan, outcome);

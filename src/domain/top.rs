@@ -226,19 +226,40 @@ pub struct Top {
     pub patterns: Sketch,
 }
 
+/// What targets are ranked by: their names and patterns, values put in.
+#[derive(Default)]
+pub(super) struct Texts<'a> {
+    tags: Vec<&'a [u8]>,
+    patterns: Vec<&'a [u8]>,
+}
+
+impl<'a> Texts<'a> {
+    /// A target that hit a key. A key by its name is ranked as such alone.
+    pub(super) fn push(&mut self, kind: &str, text: &'a [u8]) {
+        match kind {
+            "tag" => self.tags.push(text),
+            "glob" | "regex" | "prefix" => self.patterns.push(text),
+            _ => {}
+        }
+    }
+}
+
 impl Top {
     /// The targets of a plan that hit a key.
     pub(super) fn record_targets(&mut self, plan: &Plan, outcome: &Outcome) {
+        let mut texts = Texts::default();
         for (target, count) in plan.targets.iter().zip(&outcome.per_target) {
-            if count.deleted + count.marked == 0 {
-                continue;
-            }
-            match target.kind {
-                "tag" => self.tags.add(&target.text),
-                "glob" | "regex" | "prefix" => self.patterns.add(&target.text),
-                _ => {}
+            if count.deleted + count.marked > 0 {
+                texts.push(target.kind, &target.text);
             }
         }
+        self.add_texts(texts);
+    }
+
+    /// Targets hit a key once each.
+    pub(super) fn add_texts(&mut self, texts: Texts) {
+        self.tags.add_all(texts.tags.into_iter());
+        self.patterns.add_all(texts.patterns.into_iter());
     }
 
     /// The keys of a plan that are gone or marked.

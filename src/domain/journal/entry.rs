@@ -85,7 +85,7 @@ pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec
     let start = out.len();
     let Count { matched, deleted, marked, absent, warmed } = facts.count;
     // All as wide: written in one piece, when all are known.
-    out.extend_from_slice(&[0; NUMBERS * size_of::<u32>()]);
+    out.extend_from_slice(&[0; NUMBERS_BYTES]);
     let run = Run::write(facts, out);
     let (kind_len, figures_len) = (run.kind.len(), run.figures.len());
     write_name(user.as_bytes(), out);
@@ -114,7 +114,7 @@ pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec
         small(kind_len as u64),
         small(figures_len as u64),
     ];
-    if let Some(slot) = out.get_mut(start..start + NUMBERS * size_of::<u32>()) {
+    if let Some(slot) = out.get_mut(start..start + NUMBERS_BYTES) {
         slot.copy_from_slice(numbers.map(u32::to_le_bytes).as_flattened());
     }
 }
@@ -122,6 +122,7 @@ pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec
 /// Numbers of a head, of four bytes each: those that count keys, of which a plan has fewer, one,
 /// times too, which end at an hour and eleven minutes, and lengths; the others two.
 const NUMBERS: usize = 19;
+const NUMBERS_BYTES: usize = NUMBERS * size_of::<u32>();
 
 /// Where among them the number in the log begins.
 const ID: usize = 2;
@@ -185,7 +186,7 @@ pub fn id_of(entry: &[u8]) -> u64 {
 
 /// The numbers of a head, in order, and what follows them.
 fn take_numbers(bytes: &[u8]) -> Option<(impl Iterator<Item = u32>, &[u8])> {
-    let (numbers, rest) = bytes.split_at_checked(NUMBERS * size_of::<u32>())?;
+    let (numbers, rest) = bytes.split_at_checked(NUMBERS_BYTES)?;
     Some((numbers.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)), rest))
 }
 

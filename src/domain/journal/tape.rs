@@ -136,9 +136,7 @@ impl Tape {
     pub fn since(&self, mark: Mark) -> impl Iterator<Item = &[u8]> {
         let blocks = self.blocks.iter().skip(self.blocks_before(mark)).enumerate();
         blocks.flat_map(move |(at, block)| {
-            let from = if at == 0 { mark.byte } else { 0 };
-            let mut rest = block.bytes.get(from..).unwrap_or_default();
-            std::iter::from_fn(move || take_entry(&mut rest).map(|entry| entry.bytes))
+            block.entries_from(if at == 0 { mark.byte } else { 0 }).map(|entry| entry.bytes)
         })
     }
 
@@ -202,7 +200,12 @@ struct Entry<'a> {
 impl Block {
     /// The entries, the oldest first.
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut rest = self.bytes.as_slice();
+        self.entries_from(0)
+    }
+
+    /// Those from a place between them on.
+    fn entries_from(&self, byte: usize) -> impl Iterator<Item = Entry<'_>> {
+        let mut rest = self.bytes.get(byte..).unwrap_or_default();
         std::iter::from_fn(move || take_entry(&mut rest))
     }
 }

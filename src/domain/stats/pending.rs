@@ -22,7 +22,7 @@ use crate::domain::journal::{
 use crate::domain::outcome::Count;
 use crate::domain::recent;
 use crate::domain::rule_table::RuleTable;
-use crate::domain::top::TOGETHER;
+use crate::domain::top::{TOGETHER, Texts};
 
 /// Numbers of a kind that may wait: 64 runs of a rule with one target.
 const NUMBERS_MAX: usize = 320;
@@ -95,38 +95,21 @@ impl State {
 
     /// Counts what waits in the journal.
     pub(super) fn count_waiting(&mut self) {
-        if self.journal.is_counted() {
-            return;
-        }
-        let (mut keys, mut tags, mut patterns) = (vec![], vec![], vec![]);
+        let (mut keys, mut texts) = (vec![], Texts::default());
         for (run, mut rest) in self.journal.waiting() {
             self.stats.count_run(&self.rules, &run);
-            let targets = take_targets(&mut rest, |target| match target.kind {
-                "tag" => tags.push(target.text),
-                "glob" | "regex" | "prefix" => patterns.push(target.text),
-                _ => {}
-            });
-            if targets.is_none() {
-                continue;
+            if take_targets(&mut rest, |target| texts.push(target.kind, target.text)).is_some() {
+                keys.extend(names(rest));
             }
-            // Of a narrow plan they wait for those of others: many are looked up side by side.
-            match keys_of(&run) < TOGETHER as u64 {
-                true => keys.extend(names(rest)),
-                false => self.stats.top.keys.add_all(names(rest)),
+            // Many are looked up side by side.
+            if keys.len() >= TOGETHER {
+                self.stats.top.keys.add_all(keys.drain(..));
             }
         }
-        let top = &mut self.stats.top;
-        top.keys.add_all(keys.into_iter());
-        top.tags.add_all(tags.into_iter());
-        top.patterns.add_all(patterns.into_iter());
+        self.stats.top.keys.add_all(keys.into_iter());
+        self.stats.top.add_texts(texts);
         self.journal.counted();
     }
-}
-
-/// The keys that a run matched.
-fn keys_of(run: &Run) -> u64 {
-    let figures: SmallVec<[u16; 16]> = figures_of(run.figures).collect();
-    targets_of(&figures).map(|(_, count)| count.matched).sum()
 }
 
 impl Stats {
