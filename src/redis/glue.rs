@@ -50,11 +50,17 @@ pub(super) fn send_result(ctx: Ctx, result: &Result<Reply, Error>) {
 
 /// Sends a reply.
 pub(super) fn send(ctx: Ctx, reply: &Reply) {
+    send_as(ctx, ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_RESP3), reply);
+}
+
+fn send_as(ctx: Ctx, resp3: bool, reply: &Reply) {
     match reply {
         Reply::Simple(text) => send_simple(ctx, text),
         Reply::Int(value) => {
             call!(RedisModule_ReplyWithLongLong(ctx.0, *value));
         }
+        // RESP2 has no such numbers: the server would send them as texts of 17 digits.
+        Reply::Double(value) if !resp3 => send_bulk(ctx, value.to_string().as_bytes()),
         Reply::Double(value) => {
             call!(RedisModule_ReplyWithDouble(ctx.0, *value));
         }
@@ -64,13 +70,13 @@ pub(super) fn send(ctx: Ctx, reply: &Reply) {
         }
         Reply::Array(items) => {
             call!(RedisModule_ReplyWithArray(ctx.0, items.len() as c_long));
-            items.iter().for_each(|item| send(ctx, item));
+            items.iter().for_each(|item| send_as(ctx, resp3, item));
         }
         Reply::Map(fields) => {
             call!(RedisModule_ReplyWithMap(ctx.0, fields.len() as c_long));
             for (name, value) in fields {
                 send_bulk(ctx, name);
-                send(ctx, value);
+                send_as(ctx, resp3, value);
             }
         }
         Reply::Later => {}

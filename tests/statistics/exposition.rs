@@ -138,6 +138,21 @@ fn json_is_the_reply_in_another_form() {
 }
 
 #[test]
+fn fractions_are_short_texts_in_the_old_protocol() {
+    let server = Server::start();
+    all_rounds(&server);
+    let mut client = server.client();
+    let mut micros = |protocol: &str| {
+        client.run(&format!("HELLO {protocol}"));
+        let all = client.run("INVAL.STATS totals");
+        field(field(&field(&all, "totals").clone(), "resolve_micros"), "mean").clone()
+    };
+    let Value::Double(mean) = micros("3") else { panic!("no number") };
+    assert_eq!(text(&micros("2")), mean.to_string());
+    assert!(mean.to_string().len() < 9, "one digit behind the point: {mean}");
+}
+
+#[test]
 fn the_script_of_redis_exporter_gives_numbers() {
     let server = Server::start();
     all_rounds(&server);
