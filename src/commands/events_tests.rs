@@ -9,7 +9,7 @@ use crate::domain::source::{Entry, EntryId};
 
 fn field(reply: &Reply, name: &str) -> i64 {
     let Reply::Map(fields) = reply else { panic!("{reply:?}") };
-    match fields.iter().find(|(field, _)| field == name.as_bytes()) {
+    match fields.iter().find(|(field, _)| **field == *name.as_bytes()) {
         Some((_, Reply::Int(value))) => *value,
         None => -1,
         Some(other) => panic!("{other:?}"),
@@ -38,7 +38,7 @@ fn events_follow_from_events_in_one_deletion() {
     let payload = r#"{"id":7,"category":{"id":3}}"#;
     let explained = world.run_words(&[b"INVAL.EXPLAIN", b"product", payload.as_bytes()]).unwrap();
     let Reply::Map(fields) = explained else { panic!() };
-    let tree = fields.into_iter().find(|(name, _)| name == b"tree").unwrap().1;
+    let tree = fields.into_iter().find(|(name, _)| **name == *b"tree").unwrap().1;
     let lines = [
         "event product",
         "  rule p (medium): 1 matches",

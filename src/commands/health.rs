@@ -103,11 +103,11 @@ fn figure(figure: Figure) -> Reply {
 }
 
 fn advice(of: &Recommendation) -> Reply {
-    let evidence = of.evidence.iter().map(|(name, of)| (name.as_bytes().to_vec(), figure(*of)));
+    let evidence = of.evidence.iter().map(|(name, of)| (*name, figure(*of)));
     Reply::map([
         ("about", Reply::bulk(of.about.as_str())),
         ("advice", Reply::bulk(of.advice.as_str())),
-        ("evidence", Reply::Map(evidence.collect())),
+        ("evidence", Reply::fields(evidence)),
         ("command", Reply::bulk(of.command.as_str())),
     ])
 }

@@ -1,30 +1,67 @@
 //! A reply as JSON, for programs that speak no RESP.
 
-use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
-use super::reply::Reply;
+use serde_json::to_writer;
+
+use super::reply::{Name, Reply};
 
 /// Writes a reply as one line of JSON. Bytes that are not UTF-8 are replaced; of a name that a map
 /// has twice the last value counts.
-pub fn write(reply: &Reply) -> String {
-    value(reply).to_string()
+pub fn write(reply: &Reply) -> Vec<u8> {
+    let mut line = vec![];
+    append(reply, &mut line);
+    line
 }
 
-fn value(reply: &Reply) -> Value {
-    match reply {
-        Reply::Simple(text) => Value::from(&**text),
-        Reply::Int(number) => Value::from(*number),
-        Reply::Double(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
-        Reply::Bulk(bytes) => Value::from(String::from_utf8_lossy(bytes)),
-        Reply::Null | Reply::Later => Value::Null,
-        Reply::Array(items) => Value::Array(items.iter().map(value).collect()),
-        Reply::Map(fields) => {
-            let field = |(name, of): &(Vec<u8>, Reply)| {
-                (String::from_utf8_lossy(name).into_owned(), value(of))
-            };
-            Value::Object(fields.iter().map(field).collect::<Map<_, _>>())
+fn append(reply: &Reply, line: &mut Vec<u8>) {
+    // What is written to memory is written, and text and numbers have a form in JSON.
+    let _ = match reply {
+        Reply::Simple(text) => to_writer(line, text),
+        Reply::Int(number) => to_writer(line, number),
+        Reply::Double(number) => to_writer(line, number),
+        Reply::Bulk(bytes) => to_writer(line, &String::from_utf8_lossy(bytes)),
+        Reply::Null | Reply::Later => to_writer(line, &()),
+        Reply::Array(items) => return list(b"[]", items.iter(), line, append),
+        Reply::Map(fields) => return list(b"{}", last_of_each(fields).into_iter(), line, field),
+    };
+}
+
+fn field((name, value): &(Name, Reply), line: &mut Vec<u8>) {
+    let _ = to_writer(&mut *line, &String::from_utf8_lossy(name));
+    line.push(b':');
+    append(value, line);
+}
+
+fn list<'a, T: 'a>(
+    [open, close]: &[u8; 2],
+    items: impl Iterator<Item = &'a T>,
+    line: &mut Vec<u8>,
+    append: impl Fn(&T, &mut Vec<u8>),
+) {
+    line.push(*open);
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            line.push(b',');
+        }
+        append(item, line);
+    }
+    line.push(*close);
+}
+
+/// The fields, each name once: ours are given once.
+fn last_of_each(fields: &[(Name, Reply)]) -> Vec<&(Name, Reply)> {
+    let (mut seen, mut last) = (HashSet::new(), vec![]);
+    for field in fields.iter().rev() {
+        if let (Cow::Borrowed(_), _) = field {
+            last.push(field);
+        } else if seen.insert(String::from_utf8_lossy(&field.0)) {
+            last.push(field);
         }
     }
+    last.reverse();
+    last
 }
 
 #[cfg(test)]
@@ -39,6 +76,16 @@ mod tests {
             ("nan", Reply::Double(f64::NAN)),
         ]);
         let expected = "{\"a\":[\"OK\",-1,0.5,null],\"b\":\"x\u{fffd}\\\"\\n\",\"nan\":null}";
-        assert_eq!(write(&reply), expected);
+        assert_eq!(write(&reply), expected.as_bytes());
+    }
+
+    #[test]
+    fn a_name_of_users_is_written_once() {
+        let names: [&[u8]; 5] = [b"a", b"\"", b"a", b"\xff", b"\xfe"];
+        let named = |(at, name): (usize, &&[u8])| (name.to_vec().into(), Reply::count(at));
+        let reply = Reply::Map(names.iter().enumerate().map(named).collect());
+        let line = String::from_utf8(write(&reply)).unwrap();
+        assert_eq!(line, "{\"\\\"\":1,\"a\":2,\"\u{fffd}\":4}");
+        assert_eq!(write(&Reply::Map(vec![])), b"{}");
     }
 }

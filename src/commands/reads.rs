@@ -8,27 +8,22 @@ use crate::domain::reads::Tally;
 /// database that something was read in; and the module's own look-ups that the server counts.
 pub(super) fn section(state: &State) -> Reply {
     let reads = &state.reads;
-    let databases = reads.databases().map(|(db, of)| (db.0.to_string().into_bytes(), tally(of)));
-    let head = [(b"tracked".to_vec(), Reply::flag(reads.are_tracked()))];
-    let head = head.into_iter().chain(fields(&reads.all)).collect();
-    Reply::Map(head)
+    let databases =
+        reads.databases().map(|(db, of)| (db.0.to_string().into_bytes().into(), tally(of)));
+    let head = [("tracked", Reply::flag(reads.are_tracked()))];
+    Reply::fields(head.into_iter().chain(fields(&reads.all)))
         .with("databases", Reply::Map(databases.collect()))
         .with("own", tally(&reads.own))
 }
 
 /// Hits, misses, and the part of hits in both: null before the first.
 pub(super) fn tally(of: &Tally) -> Reply {
-    Reply::Map(fields(of).collect())
+    Reply::fields(fields(of))
 }
 
-fn fields(of: &Tally) -> impl Iterator<Item = (Vec<u8>, Reply)> {
+fn fields(of: &Tally) -> [(&'static str, Reply); 3] {
     let rate = of.hit_rate().map_or(Reply::Null, Reply::rate);
-    let fields = [
-        ("hits", Reply::count(of.hits())),
-        ("misses", Reply::count(of.misses)),
-        ("hit_rate", rate),
-    ];
-    fields.into_iter().map(|(name, value)| (name.as_bytes().to_vec(), value))
+    [("hits", Reply::count(of.hits())), ("misses", Reply::count(of.misses)), ("hit_rate", rate)]
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::domain::health::watch::rounded;
 
+/// The name of a field: most are ours, and a reply has thousands.
+pub type Name = Cow<'static, [u8]>;
+
 /// A reply. Maps are RESP3 maps, and flat arrays for RESP2 clients.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
@@ -20,7 +23,7 @@ pub enum Reply {
     /// A list.
     Array(Vec<Reply>),
     /// Names and values, in a fixed order.
-    Map(Vec<(Vec<u8>, Reply)>),
+    Map(Vec<(Name, Reply)>),
     /// Nothing yet: the client waits, and is told when its turn comes.
     Later,
 }
@@ -50,10 +53,14 @@ impl Reply {
     }
 
     /// A map with fixed field names.
-    pub fn map<const N: usize>(fields: [(&str, Self); N]) -> Self {
-        Self::Map(
-            fields.into_iter().map(|(name, value)| (name.as_bytes().to_vec(), value)).collect(),
-        )
+    pub fn map<const N: usize>(fields: [(&'static str, Self); N]) -> Self {
+        Self::fields(fields)
+    }
+
+    /// A map whose field names are ours.
+    pub fn fields(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        let fields = fields.into_iter();
+        Self::Map(fields.map(|(name, value)| (name.as_bytes().into(), value)).collect())
     }
 
     /// A list of texts or bytes.
@@ -73,9 +80,9 @@ impl Reply {
     }
 
     /// Adds a field to a map; any other reply stays as it is.
-    pub fn with(mut self, name: &str, value: Self) -> Self {
+    pub fn with(mut self, name: &'static str, value: Self) -> Self {
         if let Self::Map(fields) = &mut self {
-            fields.push((name.as_bytes().to_vec(), value));
+            fields.push((name.as_bytes().into(), value));
         }
         self
     }
@@ -86,7 +93,7 @@ impl Reply {
     /// The field of a map.
     pub fn field(&self, name: &str) -> &Self {
         let Self::Map(fields) = self else { panic!("{self:?} is no map") };
-        let found = fields.iter().find(|(field, _)| field == name.as_bytes());
+        let found = fields.iter().find(|(field, _)| **field == *name.as_bytes());
         &found.unwrap_or_else(|| panic!("no {name} in {self:?}")).1
     }
 

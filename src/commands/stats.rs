@@ -1,7 +1,10 @@
 //! `INVAL.STATS`: what happened so far.
 
+mod page;
 mod prometheus;
 mod sections;
+
+use std::cell::LazyCell;
 
 use super::args::Args;
 use super::json;
@@ -13,6 +16,7 @@ use super::windows;
 use crate::domain::State;
 use crate::domain::error::Result;
 use crate::domain::name::Shown;
+use crate::domain::stats::families::Group;
 use crate::server::Server;
 use prometheus::Beside;
 
@@ -149,14 +153,13 @@ impl Show {
         let wants = |section| self.sections.contains(&section);
         let deferred = server.deferred();
         let sources = if wants("sources") { source::all(server) } else { vec![] };
-        let sources = sources.into_iter().map(|(name, row)| (name.into_bytes(), row));
+        let sources = sources.into_iter().map(|(name, row)| (name.into_bytes().into(), row));
         let mut sources = Some(Reply::Map(sources.collect()));
         let lengths = if wants("warm") { warm::lengths(server) } else { vec![] };
         let rates = if wants("windows") { windows::rates(server) } else { vec![] };
         server.state(|state| {
-            let needs_rules = ["domains", "tags", "patterns"].iter().any(|section| wants(section));
-            let paired = if needs_rules { state.stats.paired(&state.rules) } else { vec![] };
-            let mut show = |section: &&str| {
+            let runs = LazyCell::new(|| state.stats.target_runs());
+            let mut show = |section: &&'static str| {
                 let reply = match *section {
                     "totals" => sections::totals(state),
                     "windows" => sections::windows(&rates),
@@ -166,21 +169,17 @@ impl Show {
                     "warm" => warm::statistics(state, &lengths),
                     "rules" => sections::rules(state, rows),
                     "classes" => sections::classes(state),
-                    "domains" => sections::domains(&paired),
+                    "domains" => sections::domains(state),
                     "queues" => sections::queues(state),
                     "sources" => sources.take().unwrap_or(Reply::Null),
-                    "tags" => sections::targets(state, &paired, rows, |kind| kind == "tag"),
-                    "patterns" => sections::targets(state, &paired, rows, is_pattern),
+                    "tags" => sections::targets(state, &runs, rows, Group::Tags),
+                    "patterns" => sections::targets(state, &runs, rows, Group::Patterns),
                     "entities" => sections::rows(&state.stats.entities, rows),
                     _ => sections::rows(&state.stats.per_event, rows),
                 };
-                (section.as_bytes().to_vec(), reply)
+                (section.as_bytes().into(), reply)
             };
             Reply::Map(self.sections.iter().map(&mut show).collect())
         })
     }
-}
-
-fn is_pattern(kind: &str) -> bool {
-    matches!(kind, "glob" | "regex" | "prefix")
 }

@@ -4,7 +4,7 @@ use super::args::Args;
 use super::reply::Reply;
 use crate::domain::State;
 use crate::domain::error::Result;
-use crate::domain::stats::order::most_runs;
+use crate::domain::stats::order::{RowName, most_runs};
 use crate::domain::top::Sketch;
 use crate::server::Server;
 
@@ -36,7 +36,7 @@ pub fn run(args: &mut Args, server: &mut Server) -> Result<Reply> {
     let wanted = if wanted.is_empty() { KINDS.to_vec() } else { wanted };
     Ok(server.state(|state| {
         state.catch_up();
-        let mut show = |kind: &&str| (kind.as_bytes().to_vec(), ranks(state, kind, most));
+        let mut show = |kind: &&'static str| (kind.as_bytes().into(), ranks(state, kind, most));
         Reply::Map(wanted.iter().map(&mut show).collect())
     }))
 }
@@ -53,19 +53,19 @@ fn ranks(state: &State, kind: &str, most: usize) -> Reply {
         "patterns" => sketch(&top.patterns),
         "rules" => {
             let rules = state.stats.rules.iter();
-            counted(rules.map(|(name, of)| (&**name, of.row.runs - of.row.wasted)), most)
+            counted(rules.map(|(name, of)| (name, of.row.runs - of.row.wasted)), most)
         }
         _ => {
             let events = state.stats.per_event.iter();
-            counted(events.map(|(name, row)| (&**name, row.runs - row.wasted)), most)
+            counted(events.map(|(name, row)| (name, row.runs - row.wasted)), most)
         }
     }
 }
 
 /// Those that hit a key most often.
-fn counted<'a>(rows: impl Iterator<Item = (&'a str, u64)>, most: usize) -> Reply {
+fn counted<'a>(rows: impl Iterator<Item = (&'a RowName, u64)>, most: usize) -> Reply {
     let rows = rows.filter(|(_, hits)| *hits > 0);
-    let (rows, _) = most_runs(rows, most, |(name, hits)| (*hits, name.as_bytes(), ""));
+    let (rows, _) = most_runs(rows, most, |hits| *hits);
     let shown = rows.iter().map(|(name, hits)| rank_of(name.as_bytes(), *hits, 0));
     Reply::Array(shown.collect())
 }

@@ -148,16 +148,15 @@ pub(super) fn lengths(server: &mut Server) -> Vec<(Priority, u64)> {
 /// The section of `INVAL.STATS`.
 pub(super) fn statistics(state: &State, lengths: &[(Priority, u64)]) -> Reply {
     let row = |counts: &Counts| {
-        let fields = counts.fields().into_iter();
-        fields.map(|(name, count)| (name.as_bytes().to_vec(), Reply::count(count))).collect()
+        Reply::fields(counts.fields().into_iter().map(|(name, count)| (name, Reply::count(count))))
     };
-    let queues = lengths.iter().map(|(of, length)| (of.as_str().into(), Reply::count(*length)));
+    let queues = lengths.iter().map(|(of, length)| (of.as_str(), Reply::count(*length)));
     let rules = state.warming.rules();
-    let rules = rules.map(|(rule, counts)| (rule.as_bytes().to_vec(), Reply::Map(row(counts))));
-    Reply::Map(row(&state.warming.all))
+    let rules = rules.map(|(rule, counts)| (rule.as_bytes().to_vec().into(), row(counts)));
+    row(&state.warming.all)
         .with("refused", Reply::count(state.stats.warm_refused))
         .with("waiting", Reply::count(state.warming.len()))
-        .with("queues", Reply::Map(queues.collect()))
+        .with("queues", Reply::fields(queues))
         .with("rules", Reply::Map(rules.collect()))
 }
 

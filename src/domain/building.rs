@@ -24,12 +24,14 @@ impl State {
     pub fn set_rule(&mut self, rule: Rule) {
         // What runs of the old one came to is counted for that one.
         self.catch_up();
+        self.stats.rule_changes(&rule);
         self.rules.set(rule);
     }
 
     /// Takes a rule out.
     pub fn remove_rule(&mut self, name: &str) -> Option<Rule> {
         self.catch_up();
+        self.stats.rules.remove(name);
         self.rules.remove(name)
     }
 
@@ -37,7 +39,17 @@ impl State {
     pub fn replace_rules(&mut self, rules: impl IntoIterator<Item = Rule>) {
         self.catch_up();
         self.rules.clear();
-        rules.into_iter().for_each(|rule| self.rules.set(rule));
+        for rule in rules {
+            self.stats.rule_changes(&rule);
+            self.rules.set(rule);
+        }
+        self.forget_rules();
+    }
+
+    /// Forgets the statistics of the rules that are gone.
+    fn forget_rules(&mut self) {
+        let rules = &self.rules;
+        self.stats.keep_rules(|name| rules.get(name).is_some());
     }
 
     /// Lets the patterns of the rules in force stand, and forgets the statistics of those that
@@ -50,8 +62,8 @@ impl State {
             self.standing.rules_changed(targets.filter_map(|target| target.standing()));
             // Nobody could ask for the others, and clients that make rules as they go would pile
             // them up.
+            self.forget_rules();
             let rules = &self.rules;
-            self.stats.rules.retain(|name, _| rules.get(name).is_some());
             self.warming.keep_rules(|name| rules.get(name).is_some());
         }
         self.clear_some(0);

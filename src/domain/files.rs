@@ -103,8 +103,16 @@ impl State {
     pub fn merge_files(&mut self) {
         // See `State::set_rule`.
         self.catch_up();
-        let Self { rules, classes, mappings, .. } = self;
-        merge(&self.file_rules, |rule| &rule.name, &mut self.files, |rule| rules.set(rule));
+        let Self { rules, classes, mappings, stats, .. } = self;
+        merge(
+            &self.file_rules,
+            |rule| &rule.name,
+            &mut self.files,
+            |rule| {
+                stats.rule_changes(&rule);
+                rules.set(rule);
+            },
+        );
         merge(
             &self.file_classes,
             |class| &class.name,

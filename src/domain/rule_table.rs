@@ -20,20 +20,29 @@ pub const RULES_MAX: usize = 10_000;
 /// thousand; one rule may hold a thousand regexes of a million bytes each.
 pub const RULES_MAX_COMPILED_BYTES: usize = 64 << 20;
 
+/// How many rules a domain has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DomainSize {
+    /// All of them.
+    pub rules: u64,
+    /// Those that take part.
+    pub enabled: u64,
+}
+
 /// The rule table; iteration is by name.
 #[derive(Clone, Debug, Default)]
 pub struct RuleTable {
     rules: BTreeMap<String, Rule>,
     by_event: HashMap<String, Vec<String>>,
     by_glob: Vec<String>,
+    /// Those that have rules; the empty name is that of rules without one.
+    domains: BTreeMap<String, DomainSize>,
     /// What the patterns of all rules take when compiled.
     compiled_bytes: usize,
     /// Rules that collect events.
     batched: usize,
     /// Whether nothing changed since [`RuleTable::take_changed`].
     is_settled: bool,
-    /// Counts the changes.
-    round: u64,
 }
 
 impl RuleTable {
@@ -91,7 +100,6 @@ impl RuleTable {
     pub(super) fn set(&mut self, rule: Rule) {
         self.remove(&rule.name.clone());
         self.is_settled = false;
-        self.round += 1;
         match rule.event.as_exact() {
             Some(event) => {
                 self.by_event.entry(event.to_owned()).or_default().push(rule.name.clone())
@@ -100,6 +108,9 @@ impl RuleTable {
         }
         self.compiled_bytes += rule.compiled_bytes();
         self.batched += usize::from(rule.batch.is_some());
+        let domain = self.domains.entry(rule.domain.clone()).or_default();
+        domain.rules += 1;
+        domain.enabled += u64::from(rule.enabled);
         self.rules.insert(rule.name.clone(), rule);
     }
 
@@ -107,9 +118,15 @@ impl RuleTable {
     pub(super) fn remove(&mut self, name: &str) -> Option<Rule> {
         let rule = self.rules.remove(name)?;
         self.is_settled = false;
-        self.round += 1;
         self.compiled_bytes -= rule.compiled_bytes();
         self.batched -= usize::from(rule.batch.is_some());
+        if let Some(domain) = self.domains.get_mut(&rule.domain) {
+            domain.rules -= 1;
+            domain.enabled -= u64::from(rule.enabled);
+            if domain.rules == 0 {
+                self.domains.remove(&rule.domain);
+            }
+        }
         if let Some(event) = rule.event.as_exact() {
             if let Some(names) = self.by_event.get_mut(event) {
                 names.retain(|other| other != name);
@@ -125,7 +142,7 @@ impl RuleTable {
 
     /// Takes all rules out.
     pub(super) fn clear(&mut self) {
-        *self = Self { round: self.round + 1, ..Self::default() };
+        *self = Self::default();
     }
 
     /// The rule of that name.
@@ -137,17 +154,16 @@ impl RuleTable {
     pub fn set_enabled(&mut self, name: &str, enabled: bool) -> Option<bool> {
         let rule = self.rules.get_mut(name)?;
         self.is_settled = false;
-        Some(std::mem::replace(&mut rule.enabled, enabled) != enabled)
+        let was_enabled = std::mem::replace(&mut rule.enabled, enabled);
+        if let Some(domain) = self.domains.get_mut(&rule.domain) {
+            domain.enabled = domain.enabled + u64::from(enabled) - u64::from(was_enabled);
+        }
+        Some(was_enabled != enabled)
     }
 
     /// Whether rules changed since this was last asked.
     pub fn take_changed(&mut self) -> bool {
         !std::mem::replace(&mut self.is_settled, true)
-    }
-
-    /// How often rules were set or taken out.
-    pub fn round(&self) -> u64 {
-        self.round
     }
 
     /// Whether a rule says what older modules do not read.
@@ -162,6 +178,11 @@ impl RuleTable {
     /// Whether a rule collects events.
     pub fn any_batched(&self) -> bool {
         self.batched > 0
+    }
+
+    /// The domains by name, that of rules without one under an empty name.
+    pub fn domains(&self) -> impl Iterator<Item = (&str, DomainSize)> {
+        self.domains.iter().map(|(name, size)| (name.as_str(), *size))
     }
 
     /// The rules of a domain, by name.
@@ -237,6 +258,8 @@ mod tests {
         assert_eq!(table.set_enabled("a", false), Some(true));
         assert_eq!(table.set_enabled("a", false), Some(false));
         assert_eq!(table.set_enabled("nobody", false), None);
+        let size = |rules, enabled| DomainSize { rules, enabled };
+        assert_eq!(table.domains().collect::<Vec<_>>(), [("", size(5, 4))]);
         assert_eq!(names(table.taking("order.created", &Payload::default())), ["high", "b", "low"]);
 
         table.set(rule("high", "user.*", "low"));
@@ -244,6 +267,15 @@ mod tests {
         assert!(table.remove("b").is_some() && table.remove("b").is_none());
         assert_eq!(names(table.of_event("order.gone")), [""; 0]);
         assert_eq!(table.len(), 4);
+
+        let rule = |json: &[u8]| parse_one(json, Some("of")).unwrap();
+        table.set(rule(br#"{"eventType":"e","tags":["t"],"domain":"d","enabled":false}"#));
+        assert_eq!(table.domains().collect::<Vec<_>>(), [("", size(4, 3)), ("d", size(1, 0))]);
+        table.set_enabled("of", true);
+        table.set_enabled("of", true);
+        assert_eq!(table.domains().last(), Some(("d", size(1, 1))));
+        table.set(rule(br#"{"eventType":"e","tags":["t"]}"#));
+        assert_eq!(table.domains().collect::<Vec<_>>(), [("", size(5, 4))]);
     }
 
     /// About 40 of the 64 MiB.

@@ -4,13 +4,17 @@
 //! Of rules, events and entity types each run counts. A target runs when its rule does and takes
 //! as long, so that of targets the keys alone are counted (see [`targets`]).
 
+pub mod domains;
+pub mod families;
 pub mod order;
 mod pending;
 mod row;
 pub mod targets;
 mod times;
 
+use families::{Families, FamilyId};
 use hashbrown::HashMap;
+use order::RowName;
 use pending::Pending;
 use smallvec::SmallVec;
 
@@ -24,6 +28,7 @@ use super::journal::{Caller, Facts, JournalLimits, can_wait};
 use super::outcome::{Count, Outcome};
 use super::plan::{Plan, PlanTarget};
 use super::request::{Happened, Origin, PlanRule};
+use super::rule::Rule;
 use super::rule_table::RuleTable;
 use super::top::Top;
 use super::windows::Totals;
@@ -36,19 +41,20 @@ const NAMES_MAX: usize = 1000;
 pub const OTHER: &str = "(other)";
 
 /// Rows by name.
-pub type Rows = HashMap<Box<str>, Row>;
+pub type Rows = HashMap<RowName, Row>;
+
+/// Rows of rules by name.
+pub type RuleRows = HashMap<RowName, RuleRow>;
 
 /// What a rule came to.
 #[derive(Clone, Debug, Default)]
 pub struct RuleRow {
     /// Its runs.
     pub row: Row,
-    /// Its targets, in order; none before its first run.
+    /// Those of its targets, in order, as the rule is now.
     targets: Vec<TargetRow>,
-    /// What tells these targets from others.
-    written: u64,
-    /// As of which change of the rules that is.
-    round: u64,
+    /// The number of its domain.
+    domain: FamilyId,
 }
 
 /// Counters since the start or the last reset, once [`State::catch_up`] has counted what waits.
@@ -82,13 +88,15 @@ pub struct Stats {
     /// Index entries whose key was gone without a word. Not 0: a change went unseen.
     pub dead_names: u64,
     /// By rule name. Rows of rules that are gone go, too (see `State::settle_rules`).
-    pub rules: HashMap<Box<str>, RuleRow>,
+    pub rules: RuleRows,
     /// By event name.
     pub per_event: Rows,
     /// By the type of what an event is about (see [`super::request::ENTITY_TYPE`]).
     pub entities: Rows,
     /// What purges, and lists that events bring along, named.
     pub purged: Purged,
+    /// What all these targets are.
+    families: Families,
     /// What was invalidated most often.
     pub top: Top,
     /// Runs that are in none of the rows yet.
@@ -126,7 +134,7 @@ impl State {
         // Which keys went before it was given up is not told one by one.
         if let Some(failure) = failure {
             self.stats.record(&self.rules, plan, outcome, now_ms);
-            self.stats.record_failure(plan.origin.events(), &plan.rules);
+            self.stats.record_failure(&self.rules, plan.origin.events(), &plan.rules);
             return self.journal.log(&Facts { failure, ..facts }, by);
         }
         if self.journal.must_be_counted() {
@@ -149,7 +157,7 @@ impl State {
         if self.uncounted {
             return;
         }
-        self.stats.record_part(plan, outcome);
+        self.stats.record_part(&self.rules, plan, outcome);
         self.stats.top.record_keys(plan, outcome);
         self.journal.note_keys(&Facts::of(plan, outcome, now_ms), by, plan, outcome);
     }
@@ -162,7 +170,7 @@ impl State {
     /// Writes down that a request was given up before anything was deleted.
     pub fn note_failure(&mut self, facts: &Facts, by: &Caller) {
         if !self.uncounted {
-            self.stats.record_failure(facts.origin.events(), facts.rules);
+            self.stats.record_failure(&self.rules, facts.origin.events(), facts.rules);
             self.journal.log(facts, by);
         }
     }
@@ -241,23 +249,25 @@ impl Stats {
         let mut targets = Targets { plan, outcome, at: 0 };
         for (at, (rule, count)) in plan.rules.iter().zip(&counts).enumerate() {
             match &rule.name {
-                None => self.purged.record(targets.of(at), outcome, now_ms),
+                None => {
+                    self.purged.record(&mut self.families, targets.of(at), outcome, now_ms);
+                }
                 // What is collected counts when it is carried out.
                 Some(_) if rule.collects => {}
                 Some(name) => {
-                    let row = rule_row(&mut self.rules, name);
+                    let row = self.rule_row(rules, name);
                     row.row.record(*count, outcome, now_ms, false);
-                    row.record_targets(rules, name, &plan.origin, targets.of(at));
+                    row.record_targets(rules.get(name), &plan.origin, targets.of(at));
                 }
             }
         }
-        self.record_refused(plan, outcome);
+        self.record_refused(rules, plan, outcome);
         self.top.record_targets(plan, outcome);
     }
 
     /// Writes down what was marked of an event whose other keys a job deletes: the job counts as
     /// the run.
-    pub fn record_part(&mut self, plan: &Plan, outcome: &Outcome) {
+    pub fn record_part(&mut self, rules: &RuleTable, plan: &Plan, outcome: &Outcome) {
         self.all.refused += outcome.refused;
         self.warm_refused += outcome.warm_refused;
         self.all.keys.add(outcome.total);
@@ -265,32 +275,45 @@ impl Stats {
         self.add_to_events(plan, outcome, &counts);
         for (rule, count) in plan.rules.iter().zip(&counts) {
             if let Some(name) = &rule.name {
-                rule_row(&mut self.rules, name).row.keys.add(*count);
+                self.rule_row(rules, name).row.keys.add(*count);
             }
         }
     }
 
     /// A request was given up before anything was deleted, or in the middle of it.
-    pub fn record_failure(&mut self, events: &[Happened], rules: &[PlanRule]) {
+    pub fn record_failure(&mut self, rules: &RuleTable, events: &[Happened], of: &[PlanRule]) {
         self.all.failures += 1;
         for event in events {
             row_of(&mut self.per_event, &event.event).failures += 1;
         }
-        for name in rules.iter().filter_map(|rule| rule.name.as_deref()) {
-            rule_row(&mut self.rules, name).row.failures += 1;
+        for name in of.iter().filter_map(|rule| rule.name.as_deref()) {
+            self.rule_row(rules, name).row.failures += 1;
         }
     }
 
     /// Names outside the fence, for the rules that name them.
-    fn record_refused(&mut self, plan: &Plan, outcome: &Outcome) {
+    fn record_refused(&mut self, rules: &RuleTable, plan: &Plan, outcome: &Outcome) {
         if outcome.refused == 0 {
             return;
         }
         for target in plan.targets.iter().filter(|target| target.is_refused) {
             let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
             if let Some(name) = rule {
-                rule_row(&mut self.rules, name).row.refused += 1;
+                self.rule_row(rules, name).row.refused += 1;
             }
+        }
+    }
+
+    /// The row of a rule.
+    fn rule_row(&mut self, rules: &RuleTable, name: &str) -> &mut RuleRow {
+        let Self { rules: rows, families, .. } = self;
+        rows.entry_ref(name).or_insert_with(|| RuleRow::of(rules.get(name), families))
+    }
+
+    /// A rule is set: its row is that of this one from now on.
+    pub(super) fn rule_changes(&mut self, rule: &Rule) {
+        if let Some(row) = self.rules.get_mut(rule.name.as_str()) {
+            row.follow(rule, &mut self.families);
         }
     }
 
@@ -323,10 +346,6 @@ impl<'a> Targets<'a> {
         let counts = counts.get(start..self.at).unwrap_or_default();
         targets.get(start..self.at).unwrap_or_default().iter().zip(counts.iter().copied())
     }
-}
-
-fn rule_row<'a>(rules: &'a mut HashMap<Box<str>, RuleRow>, name: &str) -> &'a mut RuleRow {
-    rules.entry_ref(name).or_default()
 }
 
 /// The row of a name that a client chose.

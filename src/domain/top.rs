@@ -17,7 +17,8 @@ use smallvec::SmallVec;
 
 use super::outcome::Outcome;
 use super::plan::Plan;
-use super::stats::order::most_runs;
+use super::stats::families::Group;
+use super::stats::order::{Place, most_placed, start_of};
 
 /// Names that are ranked, of each kind: the first tens of them are right where some are much more
 /// frequent than others.
@@ -203,7 +204,11 @@ impl Sketch {
     /// The names that came most often, the first one first, up to `most` of them.
     pub fn first(&self, most: usize) -> Vec<Ranked<'_>> {
         let ranks = self.ranks.iter();
-        let (first, _) = most_runs(ranks, most, |rank| (rank.count, rank.name.as_slice(), ""));
+        let placed = ranks.map(|rank| {
+            let place = Place { runs: rank.count, start: start_of(&rank.name) };
+            (place, rank)
+        });
+        let (first, _) = most_placed(placed, most, |rank| (rank.name.as_slice(), ""));
         first
             .into_iter()
             .map(|rank| Ranked { name: &rank.name, count: rank.count, error: rank.error })
@@ -236,10 +241,10 @@ pub(super) struct Texts<'a> {
 impl<'a> Texts<'a> {
     /// A target that hit a key. A key by its name is ranked as such alone.
     pub(super) fn push(&mut self, kind: &str, text: &'a [u8]) {
-        match kind {
-            "tag" => self.tags.push(text),
-            "glob" | "regex" | "prefix" => self.patterns.push(text),
-            _ => {}
+        match Group::of(kind) {
+            Some(Group::Tags) => self.tags.push(text),
+            Some(Group::Patterns) => self.patterns.push(text),
+            Some(Group::Keys) | None => {}
         }
     }
 }

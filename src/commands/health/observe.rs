@@ -121,11 +121,11 @@ fn busiest(state: &mut State, purges: u64, now_ms: u64) -> Option<Busiest> {
         return None;
     }
     let event = event.filter(|(_, runs)| *runs >= purges);
-    let rules = state.stats.rules.iter().filter(|(name, _)| {
-        let rule = state.rules.get(name);
-        event.zip(rule).is_some_and(|((event, _), rule)| rule.event.matches(event))
+    let rules = event.map(|(event, _)| state.rules.of_event(event)).unwrap_or_default();
+    let rules = rules.into_iter().filter_map(|rule| {
+        let row = state.stats.rules.get(rule.name.as_str())?;
+        Some((&rule.name, row.row.recent.over(now_ms, MINUTE).runs))
     });
-    let rules = rules.map(|(name, row)| (name, row.row.recent.over(now_ms, MINUTE).runs));
     let rule = rules.max_by_key(|(_, runs)| *runs).filter(|(_, runs)| *runs > 0);
     let event = event.map(|(name, runs)| (name.to_string(), runs));
     let rule = rule.map(|(name, runs)| (name.to_string(), runs));
@@ -160,7 +160,9 @@ fn failure(state: &mut State) -> Option<String> {
 /// The rule that wastes the largest share of its runs.
 fn wasteful(state: &State, now_ms: u64) -> Option<WastefulRule> {
     let rows = state.stats.rules.iter();
-    let ran = rows.map(|(name, row)| (name, row.row.recent.over(now_ms, FIVE_MINUTES)));
+    // Of most, what they ever came to is not enough.
+    let candidates = rows.filter(|(_, of)| of.row.runs >= RUNS_MIN && of.row.wasted > 0);
+    let ran = candidates.map(|(name, of)| (name, of.row.recent.over(now_ms, FIVE_MINUTES)));
     let judged = ran.filter(|(_, Ran { runs, wasted })| *runs >= RUNS_MIN && *wasted > 0);
     let worst = judged.max_by(|(_, a), (_, b)| {
         let share = |ran: &Ran| percent(ran.wasted, ran.runs);

@@ -1,16 +1,15 @@
-//! `INVAL.STATS FORMAT prometheus`: the figures in Prometheus' text format, version 0.0.4
-//! (Prometheus documentation, "Exposition formats").
+//! `INVAL.STATS FORMAT prometheus`: the figures as a page of metrics.
 
-use std::collections::HashMap;
-use std::fmt::{Display, Write as _};
+use std::collections::{BTreeMap, HashMap};
 
-use super::is_pattern;
+use super::page::Page;
 use crate::domain::State;
 use crate::domain::health::thresholds::Check;
 use crate::domain::rule::Priority;
 use crate::domain::source::Source;
+use crate::domain::stats::families::Group;
 use crate::domain::stats::order::most_runs;
-use crate::domain::stats::targets::{CLEARED_BOUNDS, Summed};
+use crate::domain::stats::targets::{CLEARED_BOUNDS, Summed, TargetRow};
 use crate::domain::stats::{Row, Times};
 use crate::domain::windows::Rates;
 
@@ -35,65 +34,6 @@ pub struct Beside<'a> {
     pub rows: usize,
 }
 
-/// A page of metrics.
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    /// Begins a metric.
-    fn metric(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        self.0.push_str(name);
-        for (at, (label, text)) in labels.iter().enumerate() {
-            let _ = write!(self.0, "{}{label}=\"", if at == 0 { '{' } else { ',' });
-            self.escaped(text);
-            self.0.push('"');
-        }
-        let end = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.0, "{end} {value}");
-    }
-
-    fn escaped(&mut self, text: &str) {
-        let mut rest = text;
-        while let Some(at) = rest.find(['\\', '"', '\n']) {
-            let (plain, special) = rest.split_at(at);
-            self.0.push_str(plain);
-            self.0.push_str(if special.starts_with('\n') { "\\n" } else { "\\" });
-            let mut chars = special.chars();
-            // The others stand for themselves behind a backslash.
-            self.0.extend(chars.next().filter(|c| *c != '\n'));
-            rest = chars.as_str();
-        }
-        self.0.push_str(rest);
-    }
-
-    /// A metric with one sample.
-    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
-        self.metric(name, kind, help);
-        self.sample(name, &[], value);
-    }
-
-    /// The samples of a histogram: what did not exceed each bound, all, and the sum.
-    fn histogram<'b>(
-        &mut self,
-        name: &str,
-        label: (&str, &str),
-        buckets: impl Iterator<Item = (&'b String, u64)>,
-        (count, sum): (u64, f64),
-    ) {
-        let bucket = format!("{name}_bucket");
-        for (bound, below) in buckets {
-            self.sample(&bucket, &[label, ("le", bound)], below);
-        }
-        self.sample(&bucket, &[label, ("le", "+Inf")], count);
-        self.sample(&format!("{name}_sum"), &[label], sum);
-        self.sample(&format!("{name}_count"), &[label], count);
-    }
-}
-
 fn seconds(micros: u64) -> f64 {
     micros as f64 / MICROS_PER_SECOND
 }
@@ -108,7 +48,7 @@ pub fn write(state: &State, beside: &Beside) -> String {
     targets(&mut page, state, beside.rows);
     cache(&mut page, state);
     standing(&mut page, state, beside);
-    page.0
+    page.into_text()
 }
 
 fn totals(page: &mut Page, state: &State) {
@@ -151,12 +91,12 @@ fn health(page: &mut Page, state: &State) {
         name,
         "gauge",
         "0 healthy, 1 warning, 2 critical, when last examined.",
-        level as u8,
+        level as u64,
     );
     let name = "inval_health_check";
     page.metric(name, "gauge", "The same of each check that has thresholds.");
     for check in Check::all() {
-        let level = state.health.level_of(check.name()) as u8;
+        let level = state.health.level_of(check.name()) as u64;
         page.sample(name, &[("check", check.name())], level);
     }
 }
@@ -189,8 +129,9 @@ fn windows(page: &mut Page, rates: &[Rates]) {
 }
 
 fn rules(page: &mut Page, state: &State, most: usize) {
-    let all = state.stats.rules.iter().map(|(name, of)| (&**name, &of.row));
-    let (mut all, rest) = most_runs(all, most, |(name, row)| (row.runs, name.as_bytes(), ""));
+    let all = state.stats.rules.iter().map(|(name, of)| (name, &of.row));
+    let (first, rest) = most_runs(all, most, |row| row.runs);
+    let mut all: Vec<(&str, &Row)> = first.into_iter().map(|(name, row)| (&**name, row)).collect();
     let mut sum = Row::default();
     rest.iter().for_each(|(_, row)| sum.add_counts(row));
     if !rest.is_empty() {
@@ -223,15 +164,17 @@ fn rules(page: &mut Page, state: &State, most: usize) {
 
 /// A target as a label: a tag says that it is one.
 fn label(of: &Summed) -> String {
-    let text = String::from_utf8_lossy(of.text);
-    if is_pattern(of.kind) || of.kind == "key" { text.into_owned() } else { format!("tag {text}") }
+    let text = String::from_utf8_lossy(&of.family.text);
+    match of.family.group {
+        Some(Group::Keys | Group::Patterns) => text.into_owned(),
+        Some(Group::Tags) | None => format!("tag {text}"),
+    }
 }
 
 /// The targets that share a label.
 #[derive(Default)]
 struct Labelled {
     label: String,
-    runs: u64,
     /// Keys that were deleted or marked.
     keys: u64,
     /// Runs by how many those were (see [`CLEARED_BOUNDS`]).
@@ -245,39 +188,45 @@ impl Labelled {
         Self { label: label.to_owned(), ..Self::default() }
     }
 
-    fn add(&mut self, of: &Summed) {
-        self.runs += of.target.runs;
-        self.keys += of.target.keys.deleted + of.target.keys.marked;
-        self.cleared.iter_mut().zip(of.target.cleared).for_each(|(sum, c)| *sum += u64::from(c));
-        of.add_times(&mut self.both);
+    fn add(&mut self, of: &TargetRow) {
+        self.keys += of.keys.deleted + of.keys.marked;
+        self.cleared.iter_mut().zip(of.cleared).for_each(|(sum, c)| *sum += u64::from(c));
     }
 }
 
 fn targets(page: &mut Page, state: &State, most: usize) {
-    let mut all = state.stats.targets(&state.stats.paired(&state.rules), usize::MAX, |_| true);
-    let rest = all.split_off(most.min(all.len()));
+    let all = state.stats.targets(&state.rules, &state.stats.target_runs(), most, None);
+    let labels: Vec<String> = all.iter().map(label).collect();
     let mut labelled: Vec<Labelled> = vec![];
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for of in &all {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (of, label) in all.iter().zip(&labels) {
         // A glob and a regex may be written alike.
-        let label = label(of);
-        let place = *places.entry(label).or_insert_with_key(|label| {
+        let place = *places.entry(label).or_insert_with(|| {
             labelled.push(Labelled::of(label));
             labelled.len() - 1
         });
         if let Some(sum) = labelled.get_mut(place) {
-            sum.add(of);
+            sum.add(&of.target);
+            of.add_times(&mut sum.both);
         }
     }
-    let mut sum = Labelled::of(REST);
-    rest.iter().for_each(|of| sum.add(of));
     let name = "cache_invalidations_total";
     page.metric(name, "counter", "Runs of a target, by the events of its rules.");
-    for (event, pattern, runs) in &by_event(&all) {
+    // By event and label; those of purges under `(purge)`.
+    let mut by_event: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for (of, label) in all.iter().zip(&labels) {
+        for (event, runs) in &of.events {
+            *by_event.entry((event.unwrap_or("(purge)"), label)).or_default() += runs;
+        }
+    }
+    for ((event, pattern), runs) in by_event {
         page.sample(name, &[("event_type", event), ("pattern", pattern)], runs);
     }
-    if !rest.is_empty() {
-        page.sample(name, &[("event_type", REST), ("pattern", REST)], sum.runs);
+    if let Some(others) = state.stats.other_targets(&all) {
+        let runs = others.target.runs;
+        page.sample(name, &[("event_type", REST), ("pattern", REST)], runs);
+        let mut sum = Labelled { both: others.both, ..Labelled::of(REST) };
+        sum.add(&others.target);
         labelled.push(sum);
     }
     let name = "cache_keys_cleared";
@@ -300,17 +249,6 @@ fn targets(page: &mut Page, state: &State, most: usize) {
         let totals = (of.both.count(), seconds(of.both.sum()));
         page.histogram(name, ("pattern", &of.label), buckets, totals);
     }
-}
-
-/// The runs of targets by event and label; those of purges under `(purge)`.
-fn by_event(targets: &[Summed]) -> Vec<(String, String, u64)> {
-    let mut runs: std::collections::BTreeMap<(String, String), u64> = Default::default();
-    for of in targets {
-        for (event, count) in &of.events {
-            *runs.entry((event.unwrap_or("(purge)").to_owned(), label(of))).or_default() += count;
-        }
-    }
-    runs.into_iter().map(|((event, label), count)| (event, label, count)).collect()
 }
 
 fn cache(page: &mut Page, state: &State) {
@@ -353,7 +291,7 @@ fn standing(page: &mut Page, state: &State, beside: &Beside) {
     }
     page.metric("inval_warm_queue_length", "gauge", "Entries of a warm queue.");
     for (priority, length) in beside.queues {
-        page.sample("inval_warm_queue_length", &[("priority", priority.as_str())], length);
+        page.sample("inval_warm_queue_length", &[("priority", priority.as_str())], *length);
     }
     type Of = fn(&(Source, u64, u64)) -> f64;
     let sources: [(&str, &str, &str, Of); 4] = [

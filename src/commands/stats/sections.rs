@@ -1,7 +1,5 @@
 //! The sections of `INVAL.STATS`, each from the state alone.
 
-use std::collections::BTreeMap;
-
 use crate::commands::class;
 use crate::commands::reads;
 use crate::commands::reply::Reply;
@@ -10,8 +8,10 @@ use crate::domain::batches::Waiting;
 use crate::domain::class::Class;
 use crate::domain::class_table::Counts;
 use crate::domain::name::Db;
-use crate::domain::stats::order::most_runs;
-use crate::domain::stats::targets::{Paired, Summed};
+use crate::domain::stats::domains::DomainSum;
+use crate::domain::stats::families::Group;
+use crate::domain::stats::order::{RowName, most_runs};
+use crate::domain::stats::targets::{Summed, TargetRuns};
 use crate::domain::stats::{Row, Rows, Times};
 use crate::domain::windows::Rates;
 
@@ -30,7 +30,7 @@ pub(super) fn totals(state: &State) -> Reply {
         ("errors", stats.errors),
         ("warm_refused", stats.warm_refused),
     ];
-    fields.extend(counters.map(|(name, value)| (name.as_bytes().to_vec(), Reply::count(value))));
+    fields.extend(counters.map(|(name, value)| (name.as_bytes().into(), Reply::count(value))));
     Reply::Map(fields)
 }
 
@@ -68,33 +68,24 @@ pub(super) fn cache(state: &State) -> Reply {
 pub(super) fn classes(state: &State) -> Reply {
     let row = |(class, counts): (&Class, &Counts)| {
         let row = Reply::map(class::counts(counts)).with("reads", reads::tally(&counts.reads));
-        (class.name.clone().into_bytes(), row)
+        (class.name.clone().into_bytes().into(), row)
     };
     Reply::Map(state.classes.iter().map(row).collect())
 }
 
 /// What the rules of each domain came to, those of none under an empty name.
-pub(super) fn domains(rules: &[Paired]) -> Reply {
-    let mut domains: BTreeMap<&str, [u64; 5]> = BTreeMap::new();
-    for (rule, row) in rules {
-        let sums = domains.entry(&rule.domain).or_default();
-        let of = |of: fn(&Row) -> u64| row.map_or(0, |row| of(&row.row));
-        let parts = [
-            1,
-            u64::from(rule.enabled),
-            of(|row| row.runs),
-            of(|row| row.keys.deleted),
-            of(|row| row.keys.marked),
-        ];
-        sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
-    }
-    let names = ["rules", "enabled", "runs", "keys_deleted", "keys_marked"];
-    let row = |(domain, sums): (&str, [u64; 5])| {
-        let fields = names.iter().zip(sums);
-        let fields = fields.map(|(name, sum)| (name.as_bytes().to_vec(), Reply::count(sum)));
-        (domain.as_bytes().to_vec(), Reply::Map(fields.collect()))
+pub(super) fn domains(state: &State) -> Reply {
+    let row = |(domain, sum): (&str, DomainSum)| {
+        let row = Reply::map([
+            ("rules", Reply::count(sum.size.rules)),
+            ("enabled", Reply::count(sum.size.enabled)),
+            ("runs", Reply::count(sum.runs)),
+            ("keys_deleted", Reply::count(sum.deleted)),
+            ("keys_marked", Reply::count(sum.marked)),
+        ]);
+        (domain.as_bytes().to_vec().into(), row)
     };
-    Reply::Map(domains.into_iter().map(row).collect())
+    Reply::Map(state.stats.domains(&state.rules).into_iter().map(row).collect())
 }
 
 /// What rules have collected and is to be carried out, by database and rule.
@@ -113,28 +104,27 @@ pub(super) fn queues(state: &State) -> Reply {
 
 /// The rows that ran most often, up to `most`.
 pub(super) fn rows(rows: &Rows, most: usize) -> Reply {
-    show(rows.iter().map(|(name, of)| (name.as_bytes(), of)), most)
+    show(rows.iter(), most)
 }
 
 /// The rules that ran most often.
 pub(super) fn rules(state: &State, most: usize) -> Reply {
-    show(state.stats.rules.iter().map(|(name, of)| (name.as_bytes(), &of.row)), most)
+    show(state.stats.rules.iter().map(|(name, of)| (name, &of.row)), most)
 }
 
-fn show<'a>(rows: impl Iterator<Item = (&'a [u8], &'a Row)>, most: usize) -> Reply {
-    let (rows, _) = most_runs(rows, most, |(name, row)| (row.runs, name, ""));
-    Reply::Map(rows.into_iter().map(|(name, of)| (name.to_vec(), row(of))).collect())
+fn show<'a>(rows: impl Iterator<Item = (&'a RowName, &'a Row)>, most: usize) -> Reply {
+    let (rows, _) = most_runs(rows, most, |row| row.runs);
+    let shown = |(name, of): (&RowName, _)| (name.as_bytes().to_vec().into(), row(of));
+    Reply::Map(rows.into_iter().map(shown).collect())
 }
 
-/// The targets of the wanted kinds that ran most often.
-pub(super) fn targets(
-    state: &State,
-    rules: &[Paired],
-    most: usize,
-    wanted: impl Fn(&str) -> bool,
-) -> Reply {
-    let all = state.stats.targets(rules, most, wanted);
-    let shown = |of: &Summed| (of.text.to_vec(), row(&of.row()).with("kind", Reply::text(of.kind)));
+/// The targets of a group that ran most often.
+pub(super) fn targets(state: &State, runs: &TargetRuns, most: usize, group: Group) -> Reply {
+    let all = state.stats.targets(&state.rules, runs, most, Some(group));
+    let shown = |of: &Summed| {
+        let kind = Reply::text(of.family.kind);
+        (of.family.text.to_vec().into(), row(&of.row()).with("kind", kind))
+    };
     Reply::Map(all.iter().map(shown).collect())
 }
 
@@ -179,7 +169,7 @@ pub(super) fn windows(rates: &[Rates]) -> Reply {
             ("overhead", Reply::rate(rates.overhead())),
             ("efficiency", rates.efficiency().map_or(Reply::Null, Reply::rate)),
         ]);
-        (rates.window.as_bytes().to_vec(), window)
+        (rates.window.as_bytes().into(), window)
     };
     Reply::Map(rates.iter().map(window).collect())
 }

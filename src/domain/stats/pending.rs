@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::row::{Spans, Sum};
 use super::times::Few;
-use super::{NAMES_MAX, Stats, row_of, rule_row};
+use super::{NAMES_MAX, Stats, row_of};
 use crate::domain::State;
 use crate::domain::journal::{
     Facts, Run, RunKind, figures_of, names, take_targets, targets_of, times_of,
@@ -141,8 +141,9 @@ impl Stats {
         let mut runs = known.unwrap_or_else(|| Runs::of(run));
         self.sort_in(&mut runs);
         let names = RunKind::read(run.kind).map(|kind| kind.rules);
+        // That of a rule which is gone since goes again when the rules settle.
         for name in names.iter().flatten() {
-            rule_row(&mut self.rules, name).check_targets(rules, name);
+            self.rule_row(rules, name);
         }
         runs.push(run);
         if is_new && self.pending.kinds.len() >= NAMES_MAX {
@@ -195,8 +196,8 @@ impl Stats {
         }
         let mut first = 0;
         for (rule, name) in kind.rules.iter().enumerate() {
-            let row = rule_row(&mut self.rules, name);
             let len = kind.targets.iter().filter(|of| **of == rule).count();
+            let Some(row) = self.rules.get_mut(*name) else { continue };
             let mut sum = Sum::default();
             for run in runs.each() {
                 let mut keys = Count::default();

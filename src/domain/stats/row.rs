@@ -87,9 +87,9 @@ impl Row {
     /// Adds another row.
     pub fn add(&mut self, other: &Self) {
         self.add_counts(other);
-        self.resolve.add(&other.resolve);
-        self.delete.add(&other.delete);
-        self.both.add(&other.both);
+        self.resolve.add(&other.resolve, 1);
+        self.delete.add(&other.delete, 1);
+        self.both.add(&other.both, 1);
     }
 
     /// Adds another row, but for the times.

@@ -3,17 +3,17 @@
 //! Those of rules are counted as the rules write them, placeholders and all, so that their number
 //! is the operator's and not the clients'; those of purges as they are given.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use hashbrown::HashMap;
 
-use super::order::most_runs;
+use super::domains;
+use super::families::{Families, Family, FamilyId, Group};
+use super::order::{Place, most_placed};
 use super::row::Row;
 use super::{NAMES_MAX, OTHER, RuleRow, Times};
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::plan::PlanTarget;
 use crate::domain::request::Origin;
-use crate::domain::rule::Rule;
+use crate::domain::rule::{Rule, Target};
 use crate::domain::rule_table::RuleTable;
 use crate::domain::stats::Stats;
 
@@ -23,6 +23,8 @@ pub const CLEARED_BOUNDS: [u64; 8] = [0, 1, 10, 100, 1000, 10_000, 100_000, 1_00
 /// What a target came to.
 #[derive(Clone, Debug, Default)]
 pub struct TargetRow {
+    /// Which targets it is summed up with.
+    family: FamilyId,
     /// How often it ran.
     pub runs: u64,
     /// Runs that matched no key.
@@ -36,6 +38,13 @@ pub struct TargetRow {
 }
 
 impl TargetRow {
+    /// Text and figures: numbers of families are given as they come.
+    #[cfg(test)]
+    pub(super) fn counted(&self, families: &Families) -> (Box<[u8]>, Self) {
+        let text = families.get(self.family).map(|of| of.text.clone()).unwrap_or_default();
+        (text, Self { family: 0, ..self.clone() })
+    }
+
     fn record(&mut self, is_wasted: bool, is_refused: bool, count: Count) {
         self.runs += 1;
         self.wasted += u64::from(is_wasted);
@@ -60,20 +69,40 @@ impl TargetRow {
 }
 
 impl RuleRow {
+    /// The row of a rule that has not run yet; of one that is gone, no target is counted.
+    pub(super) fn of(rule: Option<&Rule>, families: &mut Families) -> Self {
+        let mut row = Self::default();
+        if let Some(rule) = rule {
+            row.follow(rule, families);
+        }
+        row
+    }
+
+    /// The rule is set again. What was counted of other targets than it has now is forgotten.
+    pub(super) fn follow(&mut self, rule: &Rule, families: &mut Families) {
+        self.domain = families.number(domains::KIND, rule.domain.as_bytes());
+        let family = |target: &Target| {
+            families.number(target.kind.as_str(), target.template.source().as_bytes())
+        };
+        let written: Vec<FamilyId> = rule.targets.iter().map(family).collect();
+        if !self.targets.iter().map(|row| row.family).eq(written.iter().copied()) {
+            let new = |family| TargetRow { family, ..TargetRow::default() };
+            self.targets = written.into_iter().map(new).collect();
+        }
+    }
+
     /// Counts a run of the rule's targets.
     pub(super) fn record_targets<'a>(
         &mut self,
-        rules: &RuleTable,
-        rule: &str,
+        rule: Option<&Rule>,
         origin: &Origin,
         targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
     ) {
-        self.check_targets(rules, rule);
         for (at, (target, count)) in targets.enumerate() {
             let place = match origin {
                 Origin::Events(_) => Some(at),
                 Origin::Collected(_) | Origin::Purge => {
-                    rules.get(rule).and_then(|rule| place_of(rule, target.kind))
+                    rule.and_then(|rule| place_of(rule, target.kind))
                 }
             };
             // Of a job the targets are not known any more.
@@ -91,25 +120,6 @@ impl RuleRow {
             row.record(is_wasted, false, count);
         }
     }
-
-    /// What was counted of other targets than the rule's is forgotten.
-    pub(super) fn check_targets(&mut self, rules: &RuleTable, rule: &str) {
-        if self.round == rules.round() && !self.targets.is_empty() {
-            return;
-        }
-        let Some(rule) = rules.get(rule) else { return };
-        self.round = rules.round();
-        let mut hasher = DefaultHasher::new();
-        for target in &rule.targets {
-            (target.kind.as_str(), target.template.source()).hash(&mut hasher);
-        }
-        let written = hasher.finish();
-        if self.written != written {
-            self.targets.clear();
-        }
-        self.written = written;
-        self.targets.resize(rule.targets.len(), TargetRow::default());
-    }
 }
 
 /// The only target of a kind: what was collected of several events is in no order.
@@ -121,14 +131,12 @@ fn place_of(rule: &Rule, kind: &str) -> Option<usize> {
 
 /// What purges named, and the lists that events bring along.
 #[derive(Clone, Debug, Default)]
-pub struct Purged(HashMap<Named, (TargetRow, Row)>);
-
-/// Kind and text of a target.
-type Named = (&'static str, Box<[u8]>);
+pub struct Purged(HashMap<FamilyId, (TargetRow, Row)>);
 
 impl Purged {
     pub(super) fn record<'a>(
         &mut self,
+        families: &mut Families,
         targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
         outcome: &Outcome,
         now_ms: u64,
@@ -138,11 +146,14 @@ impl Purged {
             if target.kind == "key" || target.kind.is_empty() {
                 continue;
             }
-            let mut place = (target.kind, target.text.clone().into_boxed_slice());
-            if self.0.len() >= NAMES_MAX && !self.0.contains_key(&place) {
-                place.1 = OTHER.as_bytes().into();
-            }
-            let (of_target, row) = self.0.entry(place).or_default();
+            let known = families.find(target.kind, &target.text);
+            let family = match known.filter(|id| self.0.contains_key(id)) {
+                Some(id) => id,
+                None if self.0.len() < NAMES_MAX => families.number(target.kind, &target.text),
+                None => families.number(target.kind, OTHER.as_bytes()),
+            };
+            let new = || (TargetRow { family, ..TargetRow::default() }, Row::default());
+            let (of_target, row) = self.0.entry(family).or_insert_with(new);
             of_target.record(target.matches == 0, target.is_refused, count);
             row.record(count, outcome, now_ms, false);
         }
@@ -152,10 +163,9 @@ impl Purged {
 /// A target with its figures, those of several rules that write the same together.
 #[derive(Clone, Debug)]
 pub struct Summed<'a> {
-    /// `key`, `prefix`, `glob`, `regex` or `tag`.
-    pub kind: &'static str,
-    /// As it is written.
-    pub text: &'a [u8],
+    id: FamilyId,
+    /// What it is.
+    pub family: &'a Family,
     /// The keys.
     pub target: TargetRow,
     /// The events of the rules that write it, each with its runs; `None` for purges.
@@ -163,7 +173,12 @@ pub struct Summed<'a> {
     rows: Vec<&'a Row>,
 }
 
-impl Summed<'_> {
+impl<'a> Summed<'a> {
+    fn new(id: FamilyId, family: &'a Family) -> Self {
+        let (events, rows) = (vec![], vec![]);
+        Self { id, family, target: TargetRow::default(), events, rows }
+    }
+
     /// The figures as a row; times are those of the rules' whole events.
     pub fn row(&self) -> Row {
         let mut row = Row::default();
@@ -174,92 +189,125 @@ impl Summed<'_> {
 
     /// Adds the times of the rules' whole events to others.
     pub fn add_times(&self, both: &mut Times) {
-        self.rows.iter().for_each(|row| both.add(&row.both));
+        self.rows.iter().for_each(|row| both.add(&row.both, 1));
     }
 }
 
-/// A rule, with its figures once it ran.
-pub type Paired<'a> = (&'a Rule, Option<&'a RuleRow>);
+/// How often targets ran, by family.
+#[derive(Debug)]
+pub struct TargetRuns(Vec<u64>);
+
+/// The targets that are not shown, together.
+#[derive(Clone, Debug, Default)]
+pub struct OtherTargets {
+    /// The keys.
+    pub target: TargetRow,
+    /// The times of their invalidations, those of each target.
+    pub both: Times,
+}
 
 impl Stats {
-    /// The rules by name, each with its figures: looked up once for all who need them.
-    pub fn paired<'a>(&'a self, rules: &'a RuleTable) -> Vec<Paired<'a>> {
-        rules.iter().map(|rule| (rule, self.rules.get(rule.name.as_str()))).collect()
-    }
-
-    /// The targets of the kinds that are wanted, those that ran most often first, up to `most`.
-    pub fn targets<'a>(
-        &'a self,
-        rules: &[Paired<'a>],
-        most: usize,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Vec<Summed<'a>> {
-        let mut places: HashMap<(&'static str, &[u8]), usize> =
-            HashMap::with_capacity(self.rules.len());
-        let (mut runs, mut parts) = (vec![], vec![]);
-        self.each_target(rules, &wanted, |kind, text, row, event, of| {
-            let place = *places.entry((kind, text)).or_insert_with(|| {
-                runs.push(((kind, text), 0));
-                runs.len() - 1
-            });
-            if let Some((_, sum)) = runs.get_mut(place) {
-                *sum += row.runs;
-            }
-            parts.push((place, row, event, of));
-        });
-        let numbered = runs.into_iter().enumerate();
-        let (order, _) = most_runs(numbered, most, |(_, ((kind, text), runs))| (*runs, text, kind));
-        // Only what is shown is summed up in full.
-        let mut shown: Vec<Option<usize>> = vec![None; places.len()];
-        for (at, (place, _)) in order.iter().enumerate() {
-            if let Some(slot) = shown.get_mut(*place) {
-                *slot = Some(at);
+    /// How often targets ran, for [`Stats::targets`].
+    pub fn target_runs(&self) -> TargetRuns {
+        let mut runs = vec![0; self.families.end()];
+        for (_, targets, _) in self.each_with_targets() {
+            for row in targets {
+                if let Some(sum) = runs.get_mut(row.family as usize) {
+                    *sum += row.runs;
+                }
             }
         }
+        TargetRuns(runs)
+    }
+
+    /// The targets of a group, or all, those that ran most often first, up to `most`.
+    pub fn targets<'a>(
+        &'a self,
+        rules: &'a RuleTable,
+        runs: &TargetRuns,
+        most: usize,
+        group: Option<Group>,
+    ) -> Vec<Summed<'a>> {
+        let ran = (0..).zip(&runs.0).filter(|(_, runs)| **runs > 0);
+        let known = ran.filter_map(|(id, runs)| Some((id, self.families.get(id)?, *runs)));
+        let wanted = known.filter(|(_, of, _)| group.is_none() || of.group == group);
+        let placed = wanted.map(|(id, family, runs)| {
+            let place = Place { runs, start: family.start };
+            (place, (id, family))
+        });
+        let (order, _) = most_placed(placed, most, |(_, family)| (&*family.text, family.kind));
         let mut sums: Vec<Summed> =
-            order.iter().map(|(_, ((kind, text), _))| Summed::new(kind, text)).collect();
-        for (place, row, event, of) in parts {
-            let at = shown.get(place).copied().flatten();
-            let Some(sum) = at.and_then(|at| sums.get_mut(at)) else { continue };
-            sum.target.add(row);
-            sum.events.push((event, row.runs));
-            // Twice in one rule is once in its times.
-            if !sum.rows.iter().any(|known| std::ptr::eq(*known, of)) {
-                sum.rows.push(of);
+            order.into_iter().map(|(id, family)| Summed::new(id, family)).collect();
+        // Only what is shown is summed up in full.
+        let shown = self.places(&sums);
+        for (rule, targets, of) in self.each_with_targets() {
+            for row in targets.iter().filter(|row| row.runs > 0) {
+                let Some(at) = shown.get(row.family as usize).filter(|at| **at > 0) else {
+                    continue;
+                };
+                let Some(sum) = sums.get_mut(*at as usize - 1) else { continue };
+                sum.target.add(row);
+                let event = rule.map(|rule| rules.get(rule).map_or("", |rule| rule.event.as_str()));
+                sum.events.push((event, row.runs));
+                // Twice in one rule is once in its times.
+                if !sum.rows.last().is_some_and(|known| std::ptr::eq(*known, of)) {
+                    sum.rows.push(of);
+                }
             }
         }
         sums
     }
 
-    /// Shows each target that ran, once for each rule that writes it: kind, text, figures, the
-    /// rule's event, and the row with its times.
-    fn each_target<'a>(
-        &'a self,
-        rules: &[Paired<'a>],
-        wanted: impl Fn(&str) -> bool,
-        mut visit: impl FnMut(&'static str, &'a [u8], &'a TargetRow, Option<&'a str>, &'a Row),
-    ) {
-        for (rule, of) in rules {
-            let Some(of) = *of else { continue };
-            for (target, row) in rule.targets.iter().zip(&of.targets) {
-                let kind = target.kind.as_str();
-                if wanted(kind) && row.runs > 0 {
-                    let text = target.template.source().as_bytes();
-                    visit(kind, text, row, Some(rule.event.as_str()), &of.row);
+    /// The targets that ran and are not among these; none if there is none.
+    pub fn other_targets(&self, shown: &[Summed]) -> Option<OtherTargets> {
+        let shown = self.places(shown);
+        let mut others = OtherTargets::default();
+        let mut last_of = vec![0; self.families.end()];
+        for (at, (_, targets, of)) in (1..).zip(self.each_with_targets()) {
+            let mut times = 0;
+            for row in targets.iter().filter(|row| row.runs > 0) {
+                let family = row.family as usize;
+                if shown.get(family).is_some_and(|at| *at > 0) {
+                    continue;
+                }
+                others.target.add(row);
+                // Twice in one rule is once in its times.
+                if let Some(last) = last_of.get_mut(family) {
+                    times += u32::from(std::mem::replace(last, at) != at);
                 }
             }
-        }
-        for ((kind, text), (of_target, row)) in &self.purged.0 {
-            if wanted(kind) {
-                visit(kind, text, of_target, None, row);
+            if times > 0 {
+                others.both.add(&of.both, times);
             }
         }
+        (others.target.runs > 0).then_some(others)
     }
-}
 
-impl<'a> Summed<'a> {
-    fn new(kind: &'static str, text: &'a [u8]) -> Self {
-        let (events, rows) = (vec![], vec![]);
-        Self { kind, text, target: TargetRow::default(), events, rows }
+    /// By family the position among these, counted from 1; 0 for the others.
+    fn places(&self, shown: &[Summed]) -> Vec<u32> {
+        let mut places = vec![0; self.families.end()];
+        for (at, of) in (1..).zip(shown) {
+            if let Some(slot) = places.get_mut(of.id as usize) {
+                *slot = at;
+            }
+        }
+        places
+    }
+
+    /// The rules that ran, each with its targets and the row with its times, and under no name
+    /// each target of purges.
+    fn each_with_targets(&self) -> impl Iterator<Item = (Option<&str>, &[TargetRow], &Row)> {
+        let rules = self.rules.iter().map(|(name, of)| (Some(&**name), &*of.targets, &of.row));
+        let purged = self.purged.0.values();
+        rules.chain(purged.map(|(of, row)| (None, std::slice::from_ref(of), row)))
+    }
+
+    /// Forgets the rows of rules that are not kept, and what nobody writes any more.
+    pub(in crate::domain) fn keep_rules(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.rules.retain(|name, _| is_kept(name));
+        let written = self.rules.values().flat_map(|of| {
+            of.targets.iter().map(|row| row.family).chain(std::iter::once(of.domain))
+        });
+        self.families.keep(written.chain(self.purged.0.keys().copied()));
     }
 }

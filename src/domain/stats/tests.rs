@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::families::Group;
 use super::*;
 use crate::domain::change::Change;
 use crate::domain::fence::Fence;
@@ -69,13 +70,13 @@ fn an_event_counts_for_itself_its_rules_and_the_total() {
 
 /// Kind, text, runs, wasted and keys deleted of each target that ran.
 fn targets(state: &State) -> Vec<(&'static str, String, u64, u64, u64)> {
-    let rows = state.stats.targets(&state.stats.paired(&state.rules), usize::MAX, |_| true);
+    let rows = state.stats.targets(&state.rules, &state.stats.target_runs(), usize::MAX, None);
     let mut rows: Vec<_> = rows
         .iter()
         .map(|of| {
             let row = of.row();
-            let text = String::from_utf8(of.text.to_vec()).unwrap();
-            (of.kind, text, row.runs, row.wasted, row.keys.deleted)
+            let text = String::from_utf8(of.family.text.to_vec()).unwrap();
+            (of.family.kind, text, row.runs, row.wasted, row.keys.deleted)
         })
         .collect();
     rows.sort();
@@ -84,11 +85,13 @@ fn targets(state: &State) -> Vec<(&'static str, String, u64, u64, u64)> {
 
 /// All rows in words, by name.
 fn rows(state: &State) -> Vec<String> {
-    let Stats { all, rules, per_event, entities, events, events_unmatched, .. } = &state.stats;
+    let Stats { all, rules, per_event, entities, events, events_unmatched, families, .. } =
+        &state.stats;
     let mut rows = vec![format!("{events} {events_unmatched} {all:?}")];
-    rows.extend(
-        rules.iter().map(|(name, of)| format!("rule {name} {:?} {:?}", of.row, of.targets)),
-    );
+    rows.extend(rules.iter().map(|(name, of)| {
+        let targets: Vec<_> = of.targets.iter().map(|row| row.counted(families)).collect();
+        format!("rule {name} {:?} {targets:?}", of.row)
+    }));
     rows.extend(per_event.iter().map(|(name, row)| format!("event {name} {row:?}")));
     rows.extend(entities.iter().map(|(name, row)| format!("entity {name} {row:?}")));
     rows.sort();
@@ -236,7 +239,8 @@ fn a_target_counts_as_the_rule_writes_it_over_all_rules() {
     let key = ("key", "u:{id}".to_owned(), 1, 0, 1);
     let tag = ("tag", "t:{id}".to_owned(), 1, 1, 0);
     assert_eq!(targets(&state), [glob(3, 1, 3), key, tag]);
-    let rows = state.stats.targets(&state.stats.paired(&state.rules), 1, |kind| kind == "glob");
+    let rows =
+        state.stats.targets(&state.rules, &state.stats.target_runs(), 1, Some(Group::Patterns));
     let mut events = rows[0].events.clone();
     events.sort_unstable();
     let row = rows[0].row();
@@ -290,7 +294,7 @@ fn entity_types_failures_and_refused_names_count_where_they_belong() {
     assert_eq!(state.stats.rules["r"].row.refused, 3);
     let refused: u64 = state
         .stats
-        .targets(&state.stats.paired(&state.rules), usize::MAX, |_| true)
+        .targets(&state.rules, &state.stats.target_runs(), usize::MAX, None)
         .iter()
         .map(|of| of.row().refused)
         .sum();
@@ -298,7 +302,7 @@ fn entity_types_failures_and_refused_names_count_where_they_belong() {
 
     let payload = Payload::parse(br#"{"id":1}"#).unwrap();
     let request = Request::for_event(&state, "e", &payload).unwrap();
-    state.stats.record_failure(request.origin.events(), &request.rules);
+    state.stats.record_failure(&state.rules, request.origin.events(), &request.rules);
     assert_eq!((state.stats.all.failures, state.stats.all.runs), (1, 3));
     assert_eq!((state.stats.per_event["e"].failures, state.stats.rules["r"].row.failures), (1, 1));
 }
@@ -310,7 +314,7 @@ fn what_a_deleted_rule_did_is_forgotten() {
     happens(&mut state, "e", "{}", 1);
     state.remove_rule("goes");
     state.settle_rules();
-    assert_eq!(state.stats.rules.keys().collect::<Vec<_>>(), [&"stays".into()]);
+    assert_eq!(state.stats.rules.keys().collect::<Vec<_>>(), [&"stays".into()] as [&RowName; 1]);
     assert_eq!(state.stats.per_event["e"].runs, 1);
 }
 

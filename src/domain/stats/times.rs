@@ -23,6 +23,8 @@ const EXACT: u64 = 2 * HALF;
 pub struct Times {
     /// By [`place`].
     counts: Vec<u32>,
+    /// Before this place, and behind that of the longest, all counts are 0.
+    first: usize,
     count: u64,
     sum: u64,
     max: u64,
@@ -54,15 +56,17 @@ pub(super) struct Few {
     /// By [`place`]; of times in [`u16`] and their sums they are small.
     places: SmallVec<[u16; 64]>,
     sum: u64,
+    min: u64,
     max: u64,
 }
 
 impl Few {
     pub(super) fn of(times: impl Iterator<Item = u32>) -> Self {
-        let mut few = Self::default();
+        let mut few = Self { min: u64::MAX, ..Self::default() };
         for micros in times.map(u64::from) {
             few.places.push(place(micros) as u16);
             few.sum += micros;
+            few.min = few.min.min(micros);
             few.max = few.max.max(micros);
         }
         few
@@ -81,6 +85,7 @@ impl Times {
                 *count = count.saturating_add(1);
             }
         }
+        self.starts_at(place(few.min));
         self.count += few.places.len() as u64;
         self.sum += few.sum;
         self.max = self.max.max(few.max);
@@ -97,9 +102,21 @@ impl Times {
         if let Some(count) = self.counts.get_mut(at) {
             *count = count.saturating_add(1);
         }
+        self.starts_at(at);
         self.count += 1;
         self.sum += micros;
         self.max = self.max.max(micros);
+    }
+
+    /// The first of times that are about to be counted is at this place.
+    fn starts_at(&mut self, first: usize) {
+        self.first = if self.count == 0 { first } else { self.first.min(first) };
+    }
+
+    /// The counts that may not be 0, in order.
+    fn counted(&self) -> &[u32] {
+        let end = self.counts.len().min(place(self.max) + 1);
+        self.counts.get(self.first..end).unwrap_or_default()
     }
 
     /// By whole doublings, so that it seldom has to.
@@ -135,7 +152,7 @@ impl Times {
     /// The times that so many percent of all did not exceed, of percentages that grow; 0 before the
     /// first.
     pub fn percentiles<const N: usize>(&self, percents: [f64; N]) -> [u64; N] {
-        let mut counts = self.counts.iter().enumerate();
+        let mut counts = (self.first..).zip(self.counted());
         let (mut below, mut at) = (0, 0);
         percents.map(|percent| {
             let wanted = (percent / 100.0 * self.count as f64).ceil() as u64;
@@ -158,32 +175,32 @@ impl Times {
     /// How many did not exceed each of these times, which grow; a time that shares its count with a
     /// bound is not beyond it.
     pub fn up_to(&self, bounds: &[u64]) -> Vec<u64> {
-        let (mut from, mut sum) = (0, 0);
+        let (mut rest, mut from, mut sum) = (self.counted(), self.first, 0);
         let up_to = |bound: &u64| {
-            let end = (place(*bound) + 1).min(self.counts.len());
-            sum += self
-                .counts
-                .get(from..end)
-                .into_iter()
-                .flatten()
-                .map(|c| u64::from(*c))
-                .sum::<u64>();
-            from = end;
+            let len = (place(*bound) + 1).saturating_sub(from).min(rest.len());
+            let (below, others) = rest.split_at(len);
+            sum += below.iter().map(|count| u64::from(*count)).sum::<u64>();
+            (rest, from) = (others, from + len);
             sum
         };
         bounds.iter().map(up_to).collect()
     }
 
-    /// Adds the times of another.
-    pub fn add(&mut self, other: &Self) {
+    /// Adds the times of another, each so often.
+    pub fn add(&mut self, other: &Self, times: u32) {
+        if other.count == 0 || times == 0 {
+            return;
+        }
         if other.counts.len() > self.counts.len() {
             self.counts.resize(other.counts.len(), 0);
         }
-        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
-            *sum = sum.saturating_add(*count);
+        let sums = self.counts.iter_mut().skip(other.first);
+        for (sum, count) in sums.zip(other.counted()) {
+            *sum = sum.saturating_add(count.saturating_mul(times));
         }
-        self.count += other.count;
-        self.sum += other.sum;
+        self.starts_at(other.first);
+        self.count += other.count * u64::from(times);
+        self.sum += other.sum * u64::from(times);
         self.max = self.max.max(other.max);
     }
 
@@ -282,9 +299,17 @@ mod tests {
             let naive = exact.map(|bound| then.iter().filter(|time| **time <= bound).count() as u64);
             prop_assert_eq!(alone.up_to(&exact), naive);
             let mut sum = before;
-            sum.add(&alone);
+            sum.add(&alone, 1);
+            sum.add(&alone, 0);
             prop_assert_eq!((sum.count(), sum.sum(), sum.max()), (times.count(), times.sum(), times.max()));
             prop_assert_eq!(sum.up_to(&exact), times.up_to(&exact));
+            let percents = [0.0, 20.0, 50.0, 99.0];
+            prop_assert_eq!(sum.percentiles(percents), times.percentiles(percents));
+            let (mut thrice, mut added) = (Times::default(), Times::default());
+            (0..3).for_each(|_| then.iter().for_each(|time| thrice.record(*time)));
+            added.add(&alone, 3);
+            prop_assert_eq!(added.up_to(&exact), thrice.up_to(&exact));
+            prop_assert_eq!((added.count(), added.sum()), (thrice.count(), thrice.sum()));
         }
     }
 }
