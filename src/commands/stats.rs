@@ -26,8 +26,9 @@ const SECTIONS: [&str; 15] = [
     "patterns", "entities", "classes", "queues", "sources",
 ];
 
-/// Rows of a section that has one for each name, when nobody says: what fits a screen.
-const ROWS: usize = 20;
+/// Rows of a section that has one for each name, when nobody says: as many entries as `SLOWLOG GET`
+/// shows.
+const ROWS: usize = 10;
 
 /// The same for Prometheus, which sums up and compares.
 const SERIES: usize = 100;

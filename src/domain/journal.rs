@@ -6,6 +6,7 @@
 
 mod entry;
 mod keys;
+mod kinds;
 mod run;
 mod tape;
 
@@ -14,7 +15,9 @@ use std::collections::VecDeque;
 
 pub use entry::{Entry, Kind};
 pub use keys::{Cause, names, take_targets};
-pub use run::{Run, RunKind, can_wait, figures_of, targets_of, times_of};
+use kinds::Kinds;
+pub use kinds::{PLACES, place_of};
+pub use run::{Run, RunKind, can_wait, targets_of, times_of};
 use tape::{Mark, Tape};
 
 use super::name::{Db, NameList};
@@ -114,6 +117,14 @@ impl<'a> Facts<'a> {
 /// count them takes a tenth of a millisecond.
 const WAITING_BLOCKS: usize = 8;
 
+/// Keys whose entries are held where nobody may ask for them: so that runs can wait to be counted.
+const UNSHOWN_KEYS: u64 = 1000;
+
+/// Keys whose entries are held.
+fn held_keys(limits: &JournalLimits) -> u64 {
+    if limits.why_keys == 0 { UNSHOWN_KEYS } else { limits.why_keys }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Journal {
@@ -129,6 +140,8 @@ pub struct Journal {
     /// those whose keys went from there.
     apart: VecDeque<(u64, Vec<u8>)>,
     keys: Tape,
+    /// The kinds that entries there refer to.
+    kinds: Kinds,
     /// Before this, nothing in the ring of keys waits to be counted.
     counted: Mark,
 }
@@ -136,9 +149,10 @@ pub struct Journal {
 impl Default for Journal {
     fn default() -> Self {
         let limits = JournalLimits::default();
-        let (apart, keys) = (VecDeque::new(), Tape::new(limits.why_keys));
+        let (apart, keys) = (VecDeque::new(), Tape::new(held_keys(&limits)));
         let counted = keys.end();
-        Self { limits, agent: String::new(), last: 0, first: 1, apart, keys, counted }
+        let (agent, kinds) = (String::new(), Kinds::default());
+        Self { limits, agent, last: 0, first: 1, apart, keys, kinds, counted }
     }
 }
 
@@ -173,15 +187,15 @@ impl Journal {
 
     /// Whether all keys of a plan are written down.
     pub fn takes_all(&self, plan: &Plan) -> bool {
-        plan.names.len() as u64 <= self.limits.why_keys
+        plan.names.len() as u64 <= held_keys(&self.limits)
     }
 
     /// The runs that wait to be counted, each with what follows the head of its entry (see
     /// [`take_targets`]).
     pub fn waiting(&self) -> impl Iterator<Item = (Run<'_>, &[u8])> {
-        self.keys.since(self.counted).filter_map(|bytes| {
-            let (_, keys) = entry::split_head(bytes)?;
-            Some((entry::run_of(bytes)?, keys))
+        self.keys.since(self.counted).filter_map(|mut bytes| {
+            let run = entry::take_run(&mut bytes, &self.kinds)?;
+            Some((run, bytes))
         })
     }
 
@@ -213,17 +227,20 @@ impl Journal {
             self.take_apart(self.keys.going());
             self.keys.begin_block();
         }
-        let most = usize::try_from(self.limits.why_keys).unwrap_or(usize::MAX);
+        let most = usize::try_from(held_keys(&self.limits)).unwrap_or(usize::MAX);
         let user = user(by, &self.agent);
+        let blocks = self.keys.block_numbers();
+        let place = self.kinds.place(facts, *blocks.start(), *blocks.end());
         self.keys.write(id, |out| {
-            entry::write_head(facts, id, user, by, out);
+            entry::write_head(facts, id, user, by, place, out);
             keys::write(plan, outcome, most, out)
         })
     }
 
     fn log_apart(&mut self, facts: &Facts, by: &Caller) {
         let mut bytes = self.room();
-        entry::write_head(facts, self.last, user(by, &self.agent), by, &mut bytes);
+        let user = user(by, &self.agent);
+        entry::write_head(facts, self.last, user, by, None, &mut bytes);
         self.apart.push_back((self.last, bytes));
         self.trim();
     }
@@ -246,8 +263,8 @@ impl Journal {
                 continue;
             }
             let mut head = self.room();
-            let (of_log, _) = entry::split_head(bytes).unwrap_or_default();
-            head.extend_from_slice(of_log);
+            // Written here, it is read here.
+            let _ = entry::copy_head(bytes, &self.kinds, &mut head);
             let at = self.apart.partition_point(|(other, _)| *other < id);
             self.apart.insert(at, (id, head));
         }
@@ -279,13 +296,21 @@ impl Journal {
         let of_keys = self.keys.held_newest_first().map(|bytes| (entry::id_of(bytes), bytes));
         all.extend(of_keys.filter(|(id, _)| *id >= oldest && !self.is_apart(*id)).take(there));
         all.sort_unstable_by_key(|(id, _)| Reverse(*id));
-        all.into_iter().take(most).filter_map(|(_, bytes)| entry::read_head(bytes)).collect()
+        all.into_iter()
+            .take(most)
+            .filter_map(|(_, bytes)| entry::read_head(bytes, &self.kinds))
+            .collect()
     }
 
     /// Keeps so much from now on; what is too much goes. Nothing may wait to be counted.
     pub(super) fn set_limits(&mut self, limits: JournalLimits) {
         self.take_apart(usize::MAX);
-        self.keys.set_most(limits.why_keys);
+        match limits.why_keys == 0 || self.limits.why_keys == 0 {
+            // What was not shown is not shown later.
+            true => self.keys = Tape::new(held_keys(&limits)),
+            false => self.keys.set_most(limits.why_keys),
+        }
+        self.kinds.renumber(*self.keys.block_numbers().end());
         self.counted();
         self.limits = limits;
         self.first = self.oldest();
@@ -306,13 +331,16 @@ impl Journal {
 
     /// Why a key of a database went or was marked, the last time first.
     pub fn why(&self, db: Db, key: &[u8], most: usize) -> Vec<Cause> {
+        if self.limits.why_keys == 0 {
+            return vec![];
+        }
         let entries = self.keys.newest_first();
-        entries.filter_map(|bytes| keys::find(bytes, db, key)).take(most).collect()
+        entries.filter_map(|bytes| keys::find(bytes, &self.kinds, db, key)).take(most).collect()
     }
 
     /// Of how many keys it is known why they went.
     pub fn keys_known(&self) -> u64 {
-        self.keys.weight()
+        if self.limits.why_keys == 0 { 0 } else { self.keys.weight() }
     }
 }
 

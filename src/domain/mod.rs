@@ -64,6 +64,7 @@ pub mod path;
 pub mod pattern;
 pub mod payload;
 pub mod plan;
+pub mod priority;
 mod purged_tags;
 pub mod rate;
 pub mod read_commands;

@@ -121,6 +121,9 @@ pub struct PlanRule {
     pub collects: bool,
     /// Whether what it comes to is written down as a line of JSON.
     pub logs: bool,
+    /// That of the rule (see [`Rule::number`]), if it takes events of one name alone: it says what
+    /// happened then.
+    pub number: Option<u64>,
 }
 
 impl PlanRule {
@@ -135,6 +138,7 @@ impl PlanRule {
             soft_ms: None,
             collects: false,
             logs: false,
+            number: None,
         }
     }
 
@@ -149,6 +153,7 @@ impl PlanRule {
             soft_ms: rule.soft_ms,
             collects: false,
             logs: rule.logs,
+            number: rule.event.as_exact().map(|_| rule.number),
         }
     }
 }

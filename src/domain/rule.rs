@@ -9,6 +9,7 @@ use super::glob::Glob;
 use super::name::OWN_PREFIX;
 use super::pattern::Pattern;
 use super::payload::Payload;
+pub use super::priority::Priority;
 use super::template::{Syntax, Template};
 use super::warm_terms::WarmTerms;
 
@@ -50,6 +51,8 @@ pub struct Rule {
     pub description: String,
     /// Whether it takes part at all.
     pub enabled: bool,
+    /// Another one for each rule that was ever set; 0 before it is.
+    pub number: u64,
 }
 
 impl Rule {
@@ -64,40 +67,6 @@ impl Rule {
         self.enabled
             && self.event.matches(event)
             && self.when.as_ref().is_none_or(|when| when.holds(payload))
-    }
-}
-
-/// High comes first; warm workers see it too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// Before all others.
-    High,
-    /// When nothing is said.
-    #[default]
-    Medium,
-    /// After all others.
-    Low,
-}
-
-impl Priority {
-    /// As rule documents write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-        }
-    }
-
-    /// Reads `high`, `medium` or `low`, in any case.
-    ///
-    /// # Errors
-    /// Any other word.
-    pub fn parse(text: &str) -> Result<Self> {
-        [Self::High, Self::Medium, Self::Low]
-            .into_iter()
-            .find(|priority| text.eq_ignore_ascii_case(priority.as_str()))
-            .ok_or_else(|| Error::BadPriority { found: text.to_owned() })
     }
 }
 

@@ -161,6 +161,7 @@ impl RuleDocument {
             domain: self.domain,
             logs: self.log_invalidation,
             description: self.description,
+            number: 0,
             enabled: self.enabled,
             name,
         })

@@ -41,6 +41,8 @@ pub struct RuleTable {
     compiled_bytes: usize,
     /// Rules that collect events.
     batched: usize,
+    /// How many rules were ever set.
+    set: u64,
     /// Whether nothing changed since [`RuleTable::take_changed`].
     is_settled: bool,
 }
@@ -97,8 +99,10 @@ impl RuleTable {
     }
 
     /// Adds the rule, or puts it in the place of the one with its name.
-    pub(super) fn set(&mut self, rule: Rule) {
+    pub(super) fn set(&mut self, mut rule: Rule) {
         self.remove(&rule.name.clone());
+        self.set += 1;
+        rule.number = self.set;
         self.is_settled = false;
         match rule.event.as_exact() {
             Some(event) => {
@@ -142,7 +146,7 @@ impl RuleTable {
 
     /// Takes all rules out.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { set: self.set, ..Self::default() };
     }
 
     /// The rule of that name.

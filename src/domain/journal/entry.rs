@@ -2,11 +2,13 @@
 //!
 //! # Format
 //! The head: its length, what was carried out, number in the log, time, client, database, counts,
-//! times, how long the next two parts are, all of four bytes; what was asked for and the rules, as
-//! part of [the kind of the run](super::run); its figures, if they are to be counted later; user
-//! and failure. In the ring of keys [the keys](super::keys) follow.
+//! times, where the kind is [known](super::kinds), how long the next three parts are, all of four
+//! bytes; what was asked for and the rules, as part of [the kind of the run](super::run), unless it
+//! is known; its figures, if they are to be counted later, unless its kind is known and it has one
+//! target; user; and failure. In the ring of keys [the keys](super::keys) follow.
 
-use super::run::Run;
+use super::kinds::Kinds;
+use super::run::{self, Figures, Run};
 use super::{Caller, Facts};
 use crate::domain::name::{Db, Shown};
 use crate::domain::outcome::Count;
@@ -74,8 +76,16 @@ pub struct Entry {
     pub failure: String,
 }
 
-/// Writes the head; `id` is its number in the log, 0 when it is not there.
-pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec<u8>) {
+/// Writes the head; `id` is its number in the log, 0 when it is not there. `place`: where its kind
+/// is known.
+pub fn write_head(
+    facts: &Facts,
+    id: u64,
+    user: &str,
+    by: &Caller,
+    place: Option<usize>,
+    out: &mut Vec<u8>,
+) {
     let kind = match (facts.job, facts.origin) {
         (Some(_), _) => Kind::Job,
         (_, Origin::Purge) => Kind::Purge,
@@ -86,15 +96,22 @@ pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec
     let Count { matched, deleted, marked, absent, warmed } = facts.count;
     // All as wide: written in one piece, when all are known.
     out.extend_from_slice(&[0; NUMBERS_BYTES]);
-    let run = Run::write(facts, out);
-    let (kind_len, figures_len) = (run.kind.len(), run.figures.len());
-    write_name(user.as_bytes(), out);
-    write_name(facts.failure.as_bytes(), out);
+    if place.is_none() {
+        run::write_kind(facts, out);
+    }
+    let kind_len = out.len() - start - NUMBERS_BYTES;
+    // Those of one target are among the numbers.
+    if place.is_none() || facts.targets.len() != 1 {
+        run::write_figures(facts, out);
+    }
+    let figures_len = out.len() - start - NUMBERS_BYTES - kind_len;
+    out.extend_from_slice(user.as_bytes());
+    out.extend_from_slice(facts.failure.as_bytes());
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let low = |number: u64| number as u32;
     let high = |number: u64| (number >> u32::BITS) as u32;
     let numbers: [u32; NUMBERS] = [
-        small((out.len() - start - LENGTH_BYTES) as u64),
+        small((out.len() - start) as u64),
         kind as u32,
         low(id),
         high(id),
@@ -111,8 +128,10 @@ pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec
         small(facts.refused),
         small(facts.resolve_micros),
         small(facts.delete_micros),
+        place.map_or(0, |place| place as u32 + 1),
         small(kind_len as u64),
         small(figures_len as u64),
+        small(user.len() as u64),
     ];
     if let Some(slot) = out.get_mut(start..start + NUMBERS_BYTES) {
         slot.copy_from_slice(numbers.map(u32::to_le_bytes).as_flattened());
@@ -121,17 +140,13 @@ pub fn write_head(facts: &Facts, id: u64, user: &str, by: &Caller, out: &mut Vec
 
 /// Numbers of a head, of four bytes each: those that count keys, of which a plan has fewer, one,
 /// times too, which end at an hour and eleven minutes, and lengths; the others two.
-const NUMBERS: usize = 19;
+const NUMBERS: usize = 21;
 const NUMBERS_BYTES: usize = NUMBERS * size_of::<u32>();
 
-/// Where among them the number in the log begins.
+/// Where among them the number in the log, the time and the client begin.
 const ID: usize = 2;
-
-/// And where the time does.
 const AT_MS: usize = 4;
-
-/// Bytes of the length of a head.
-const LENGTH_BYTES: usize = size_of::<u32>();
+const CLIENT: usize = 6;
 
 pub(super) fn write_what(facts: &Facts, out: &mut Vec<u8>) {
     if let Some(job) = facts.job {
@@ -158,25 +173,6 @@ pub(super) fn write_what(facts: &Facts, out: &mut Vec<u8>) {
     write_name(parts.join(", ").as_bytes(), out);
 }
 
-/// The head, and what follows it.
-pub fn split_head(entry: &[u8]) -> Option<(&[u8], &[u8])> {
-    let len = usize::try_from(u32::from_le_bytes(*entry.first_chunk()?)).ok()?;
-    entry.split_at_checked(LENGTH_BYTES + len)
-}
-
-/// The run of an entry whose figures are to be counted; none when they are already.
-pub fn run_of(entry: &[u8]) -> Option<Run<'_>> {
-    let (numbers, parts) = take_numbers(entry)?;
-    let mut numbers = numbers.skip(AT_MS);
-    let (low, high) = (numbers.next()?, numbers.next()?);
-    let at_ms = u64::from(low) | u64::from(high) << u32::BITS;
-    let mut lengths = numbers.skip(NUMBERS - 2 - (AT_MS + 2)).map(usize::try_from);
-    let (kind, figures) = (lengths.next()?.ok()?, lengths.next()?.ok()?);
-    let (kind, rest) = parts.split_at_checked(kind)?;
-    let figures = rest.get(..figures).filter(|figures| !figures.is_empty())?;
-    Some(Run { at_ms, kind, figures })
-}
-
 /// The number in the log; 0 for what is not there.
 pub fn id_of(entry: &[u8]) -> u64 {
     let start = ID * size_of::<u32>();
@@ -184,46 +180,103 @@ pub fn id_of(entry: &[u8]) -> u64 {
     bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// The numbers of a head, in order, and what follows them.
-fn take_numbers(bytes: &[u8]) -> Option<(impl Iterator<Item = u32>, &[u8])> {
-    let (numbers, rest) = bytes.split_at_checked(NUMBERS_BYTES)?;
-    Some((numbers.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)), rest))
+/// A head, taken apart.
+#[derive(Clone, Copy, Debug)]
+struct Head<'a> {
+    numbers: [u32; NUMBERS],
+    /// What is known of its kind in short.
+    number: Option<u64>,
+    kind: &'a [u8],
+    figures: &'a [u8],
+    user: &'a [u8],
+    failure: &'a [u8],
+}
+
+/// Takes the head off an entry; the keys follow it.
+fn take_head<'a>(entry: &mut &'a [u8], kinds: &'a Kinds) -> Option<Head<'a>> {
+    let numbers: &[u8; NUMBERS_BYTES] = entry.first_chunk()?;
+    let mut numbers_of = [0; NUMBERS];
+    for (number, bytes) in numbers_of.iter_mut().zip(numbers.as_chunks().0) {
+        *number = u32::from_le_bytes(*bytes);
+    }
+    let [len, .., place, kind, figures, user] = numbers_of;
+    let (head, keys) = entry.split_at_checked(len as usize)?;
+    let rest = head.get(NUMBERS_BYTES..)?;
+    let (own_kind, rest) = rest.split_at_checked(kind as usize)?;
+    let (figures, rest) = rest.split_at_checked(figures as usize)?;
+    let (user, failure) = rest.split_at_checked(user as usize)?;
+    let (kind, number) = match place.checked_sub(1) {
+        None => (own_kind, None),
+        Some(place) => kinds.get(place as usize).map(|(kind, number)| (kind, Some(number)))?,
+    };
+    *entry = keys;
+    Some(Head { numbers: numbers_of, number, kind, figures, user, failure })
+}
+
+/// Takes the run off an entry whose figures are to be counted, and none when they are already; the
+/// keys follow it.
+pub fn take_run<'a>(entry: &mut &'a [u8], kinds: &'a Kinds) -> Option<Run<'a>> {
+    let Head { numbers, number, kind, figures, .. } = take_head(entry, kinds)?;
+    let figures = match (figures, number) {
+        ([], None) => return None,
+        ([], Some(_)) => {
+            let [.., matched, deleted, _, _, _, _, resolve, delete, _, _, _, _] = numbers;
+            Figures::one([resolve, delete, matched, deleted])
+        }
+        _ => Figures::Any(figures),
+    };
+    Some(Run { at_ms: wide(&numbers, AT_MS), kind, number, figures })
+}
+
+/// A number of eight bytes.
+fn wide(numbers: &[u32; NUMBERS], at: usize) -> u64 {
+    let half = |at: usize| numbers.get(at).copied().map_or(0, u64::from);
+    half(at) | half(at + 1) << u32::BITS
+}
+
+/// Takes the head off an entry, unread; the keys follow it.
+pub fn skip_head(entry: &mut &[u8]) -> Option<()> {
+    let len = u32::from_le_bytes(*entry.first_chunk()?);
+    *entry = entry.get(len as usize..)?;
+    Some(())
+}
+
+/// Copies the head of an entry with its kind, so that nothing else need be known to read it.
+pub fn copy_head(entry: &[u8], kinds: &Kinds, out: &mut Vec<u8>) -> Option<()> {
+    let Head { mut numbers, kind, user, failure, .. } = take_head(&mut { entry }, kinds)?;
+    let [len, .., place, kind_len, figures_len, _] = &mut numbers;
+    (*place, *figures_len) = (0, 0);
+    *kind_len = kind.len() as u32;
+    *len = (NUMBERS_BYTES + kind.len() + user.len() + failure.len()) as u32;
+    out.extend_from_slice(numbers.map(u32::to_le_bytes).as_flattened());
+    for part in [kind, user, failure] {
+        out.extend_from_slice(part);
+    }
+    Some(())
 }
 
 /// Reads a head.
-pub fn read_head(bytes: &[u8]) -> Option<Entry> {
-    let (mut numbers, parts) = take_numbers(bytes)?;
-    let (_len, kind) = (numbers.next()?, numbers.next()?);
-    let kind = Kind::ALL.get(usize::try_from(kind).ok()?).copied()?;
-    let mut wide = || {
-        let (low, high) = (numbers.next()?, numbers.next()?);
-        Some(u64::from(low) | u64::from(high) << u32::BITS)
-    };
-    let (id, at_ms, client) = (wide()?, wide()?, wide()?);
-    let db = Db(numbers.next()?);
-    let mut number = || numbers.next().map(u64::from);
-    let (matched, deleted, marked) = (number()?, number()?, number()?);
-    let count = Count { matched, deleted, marked, absent: number()?, warmed: number()? };
-    let (refused, resolve_micros, delete_micros) = (number()?, number()?, number()?);
-    let before_user = usize::try_from(number()? + number()?).ok()?;
-    let (mut asked, mut rest) = parts.split_at_checked(before_user)?;
+pub fn read_head(bytes: &[u8], kinds: &Kinds) -> Option<Entry> {
+    let Head { numbers, kind: mut asked, user, failure, .. } = take_head(&mut { bytes }, kinds)?;
+    let [_, kind, _, _, _, _, _, _, db, counts @ ..] = numbers;
+    let [matched, deleted, marked, absent, warmed, refused, resolve, delete, ..] =
+        counts.map(u64::from);
     let what = text(&mut asked)?;
     let rules = (0..read_number(&mut asked)?).map(|_| text(&mut asked)).collect::<Option<_>>()?;
-    let (by, failure) = (text(&mut rest)?, text(&mut rest)?);
     Some(Entry {
-        id,
-        at_ms,
-        db,
-        kind,
+        id: wide(&numbers, ID),
+        at_ms: wide(&numbers, AT_MS),
+        db: Db(db),
+        kind: Kind::ALL.get(usize::try_from(kind).ok()?).copied()?,
         what,
         rules,
-        by,
-        client,
-        count,
+        by: lossy(user),
+        client: wide(&numbers, CLIENT),
+        count: Count { matched, deleted, marked, absent, warmed },
         refused,
-        resolve_micros,
-        delete_micros,
-        failure,
+        resolve_micros: resolve,
+        delete_micros: delete,
+        failure: lossy(failure),
     })
 }
 

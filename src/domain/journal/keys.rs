@@ -11,10 +11,12 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::entry::{self, Entry, LISTED_MAX, lossy};
+use super::kinds::Kinds;
 use super::last_of;
 use crate::domain::name::Db;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Plan, PlanTarget};
+use crate::domain::stats::families::Group;
 use crate::domain::varint::{read_name, read_number, write_name, write_number};
 
 /// Why a key went.
@@ -33,7 +35,26 @@ pub struct Cause {
 }
 
 /// Kinds of targets by their number; of the first are those of jobs.
-const KINDS: [&str; 6] = ["", "key", "prefix", "glob", "regex", "tag"];
+const KINDS: [(&str, Option<Group>); 6] = [
+    ("", None),
+    ("key", Some(Group::Keys)),
+    ("prefix", Some(Group::Patterns)),
+    ("glob", Some(Group::Patterns)),
+    ("regex", Some(Group::Patterns)),
+    ("tag", Some(Group::Tags)),
+];
+
+/// The position among them, told without a look at the letters where the length is enough.
+fn code_of(kind: &str) -> u8 {
+    match kind.len() {
+        3 if kind == "key" => 1,
+        3 => 5,
+        6 => 2,
+        4 => 3,
+        5 => 4,
+        _ => 0,
+    }
+}
 
 /// Writes the targets of a plan and the keys that went or were marked, the last `most` of them;
 /// gives their number.
@@ -47,8 +68,14 @@ pub fn write(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>) -> 
         && plan.soft_ms.is_empty()
     {
         // The usual case: one stretch.
-        write_number(1, out);
-        write_target(plan, only, out);
+        out.push(1);
+        match plan.rules.as_slice() {
+            [rule] if rule.name.is_some() => {
+                out.extend_from_slice(&[1, code_of(only.kind)]);
+                write_name(&only.text, out);
+            }
+            _ => write_target(plan, only, out),
+        }
         let names = last_of(&plan.names, most)..plan.names.len();
         write_stretch(plan, names.clone(), 0, out);
         return names.len() as u64;
@@ -96,8 +123,7 @@ fn write_target(plan: &Plan, target: &PlanTarget, out: &mut Vec<u8>) {
             write_name(name.unwrap_or_default().as_bytes(), out);
         }
     }
-    let kind = KINDS.iter().position(|kind| *kind == target.kind).unwrap_or(0);
-    write_number(kind as u64, out);
+    out.push(code_of(target.kind));
     write_name(&target.text, out);
 }
 
@@ -105,11 +131,15 @@ fn write_stretch(plan: &Plan, names: Range<usize>, place: u64, out: &mut Vec<u8>
     write_number(place, out);
     write_number(names.len() as u64, out);
     write_name(plan.names.joined(names.clone()), out);
-    let lengths = || plan.names.lengths(names.clone());
-    match lengths().all(|len| len < 0x80) {
-        // One byte each, as any number so small: written without a look at each.
-        true => out.extend(lengths().map(|len| len as u8)),
-        false => lengths().for_each(|len| write_number(len as u64, out)),
+    let (lengths, start, mut bits) = (plan.names.lengths(names.clone()), out.len(), 0);
+    // Most are below 0x80, and such a number is a byte of the same value.
+    out.extend(lengths.map(|len| {
+        bits |= len;
+        len as u8
+    }));
+    if bits >= 0x80 {
+        out.truncate(start);
+        plan.names.lengths(names).for_each(|len| write_number(len as u64, out));
     }
 }
 
@@ -118,7 +148,9 @@ pub struct Target<'a> {
     /// The position of its rule in the head's list; or its name, empty for none.
     rule: Result<usize, &'a [u8]>,
     /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for what a job took.
-    pub kind: &'static str,
+    kind: &'static str,
+    /// What it is ranked with.
+    pub group: Option<Group>,
     /// The name, pattern or tag.
     pub text: &'a [u8],
 }
@@ -157,8 +189,8 @@ pub fn take_targets<'a>(rest: &mut &'a [u8], mut each: impl FnMut(Target<'a>)) -
             0 => Err(read_name(rest)?),
             listed => Ok(listed - 1),
         };
-        let kind = KINDS.get(usize::try_from(read_number(rest)?).ok()?)?;
-        each(Target { rule, kind, text: read_name(rest)? });
+        let (kind, group) = *KINDS.get(usize::try_from(read_number(rest)?).ok()?)?;
+        each(Target { rule, kind, group, text: read_name(rest)? });
     }
     Some(())
 }
@@ -169,13 +201,14 @@ pub fn names(rest: &[u8]) -> Names<'_> {
 }
 
 /// Reads why a key went, if it is among the keys of an entry.
-pub fn find(bytes: &[u8], db: Db, key: &[u8]) -> Option<Cause> {
-    let (_, mut rest) = entry::split_head(bytes)?;
+pub fn find(bytes: &[u8], kinds: &Kinds, db: Db, key: &[u8]) -> Option<Cause> {
+    let mut rest = bytes;
+    entry::skip_head(&mut rest)?;
     let mut targets = vec![];
     take_targets(&mut rest, |target| targets.push(target))?;
     let mut names = names(rest);
     names.find(|name| *name == key)?;
-    let entry = entry::read_head(bytes).filter(|entry| entry.db == db)?;
+    let entry = entry::read_head(bytes, kinds).filter(|entry| entry.db == db)?;
     let target = targets.get(usize::try_from(names.place / 2).ok()?)?;
     let rule = match target.rule {
         Ok(listed) => entry.rules.get(listed).cloned(),
@@ -183,4 +216,16 @@ pub fn find(bytes: &[u8], db: Db, key: &[u8]) -> Option<Cause> {
     };
     let (kind, text) = (target.kind, target.text.to_vec());
     Some(Cause { entry, rule, kind, text, is_marked: names.place % 2 == 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_read_as_it_was_written() {
+        for (at, (kind, group)) in KINDS.iter().enumerate() {
+            assert_eq!((usize::from(code_of(kind)), Group::of(kind)), (at, *group), "{kind}");
+        }
+    }
 }

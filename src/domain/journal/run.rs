@@ -38,8 +38,50 @@ pub struct Run<'a> {
     pub at_ms: u64,
     /// Runs of the same bytes are of one kind (see [`RunKind::read`]).
     pub kind: &'a [u8],
-    /// What it came to (see [`figures_of`]).
-    pub figures: &'a [u8],
+    /// What says the same in short, where there is such a number (see `Rule::number`).
+    pub number: Option<u64>,
+    /// What it came to.
+    pub figures: Figures<'a>,
+}
+
+/// What a run came to: see the format.
+#[derive(Clone, Copy, Debug)]
+pub enum Figures<'a> {
+    /// Of one target.
+    One([u16; TIMES + PER_TARGET]),
+    /// Of any number of targets, as bytes.
+    Any(&'a [u8]),
+}
+
+impl Figures<'_> {
+    /// Of one target that took keys, and these are all.
+    pub(super) fn one([resolve, delete, matched, deleted]: [u32; 4]) -> Self {
+        // They are small: see `can_wait`.
+        Self::One([resolve as u16, delete as u16, 0, matched as u16, deleted as u16])
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::One(figures) => figures.len(),
+            Self::Any(bytes) => bytes.len() / size_of::<u16>(),
+        }
+    }
+
+    /// Writes them to the first slots.
+    pub fn write(&self, slots: &mut [u16]) {
+        match self {
+            Self::One(figures) => {
+                if let Some(slots) = slots.first_chunk_mut() {
+                    *slots = *figures;
+                }
+            }
+            Self::Any(bytes) => {
+                let figures = bytes.as_chunks().0.iter().map(|bytes| u16::from_le_bytes(*bytes));
+                slots.iter_mut().zip(figures).for_each(|(slot, figure)| *slot = figure);
+            }
+        }
+    }
 }
 
 /// What runs have in common that are counted together.
@@ -80,11 +122,11 @@ impl<'a> Run<'a> {
         write_figures(facts, out);
         let written = out.get(start..).unwrap_or_default();
         let (kind, figures) = written.split_at_checked(end_of_kind - start).unwrap_or_default();
-        Self { at_ms: facts.at_ms, kind, figures }
+        Self { at_ms: facts.at_ms, kind, number: None, figures: Figures::Any(figures) }
     }
 }
 
-fn write_kind(facts: &Facts, out: &mut Vec<u8>) {
+pub(super) fn write_kind(facts: &Facts, out: &mut Vec<u8>) {
     entry::write_what(facts, out);
     let named = || facts.rules.iter().filter_map(|rule| rule.name.as_deref());
     let listed = named().take(LISTED_MAX).count();
@@ -104,7 +146,7 @@ fn write_kind(facts: &Facts, out: &mut Vec<u8>) {
     facts.targets.iter().for_each(|target| write_number(target.rule as u64, out));
 }
 
-fn write_figures(facts: &Facts, out: &mut Vec<u8>) {
+pub(super) fn write_figures(facts: &Facts, out: &mut Vec<u8>) {
     let Some(per_target) = facts.to_count else { return };
     let mut figures = [0_u16; FIGURES_MAX];
     let [resolve, delete, of_targets @ ..] = &mut figures;
@@ -118,11 +160,6 @@ fn write_figures(facts: &Facts, out: &mut Vec<u8>) {
     let len = (TIMES + PER_TARGET * per_target.len()) * size_of::<u16>();
     let bytes = figures.map(u16::to_le_bytes);
     out.extend_from_slice(bytes.as_flattened().get(..len).unwrap_or_default());
-}
-
-/// The figures of a run as numbers.
-pub fn figures_of(bytes: &[u8]) -> impl Iterator<Item = u16> {
-    bytes.as_chunks().0.iter().map(|bytes| u16::from_le_bytes(*bytes))
 }
 
 /// The times to find and to delete, in microseconds.

@@ -5,6 +5,7 @@
 //! there and not shown.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// A block takes entries until it has so many bytes: enough that one is seldom begun, few beside
 /// what is kept.
@@ -116,10 +117,17 @@ impl Tape {
         blocks.flat_map(Block::entries).map(|entry| entry.bytes)
     }
 
+    /// The numbers of the blocks that there are, those that went counted too.
+    pub fn block_numbers(&self) -> RangeInclusive<usize> {
+        self.gone..=self.gone + self.blocks.len().saturating_sub(1)
+    }
+
     /// Behind the last entry.
     pub fn end(&self) -> Mark {
-        let last = self.blocks.len().saturating_sub(1);
-        Mark { block: self.gone + last, byte: self.blocks.back().map_or(0, |b| b.bytes.len()) }
+        Mark {
+            block: *self.block_numbers().end(),
+            byte: self.blocks.back().map_or(0, |b| b.bytes.len()),
+        }
     }
 
     /// How many blocks have something behind the mark, or may have.

@@ -1,5 +1,7 @@
 //! The journal is read as it was written, and bounded.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::State;
 use crate::domain::change::Change;
@@ -106,6 +108,79 @@ fn keys_of_any_length_are_found() {
     }
 }
 
+/// What a run that waits came to, with what it is of.
+fn waiting(journal: &Journal) -> Vec<(u64, Vec<u8>, Vec<u16>)> {
+    let of = |(run, _): (Run, _)| {
+        let mut figures = vec![0; run.figures.len()];
+        run.figures.write(&mut figures);
+        (run.at_ms, run.kind.to_vec(), figures)
+    };
+    journal.waiting().map(of).collect()
+}
+
+/// Numbers of rules; of the first three two share a place.
+const NUMBERS: [u64; 4] = [7, 7 + PLACES as u64, 7 + 2 * PLACES as u64, 8];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_kind_that_is_known_reads_as_one_that_is_written(
+        steps in prop::collection::vec(
+            (0usize..NUMBERS.len(), prop_oneof![9 => 1usize..5, 1 => 20usize..60], 0u8..120),
+            1..300,
+        ),
+        why_keys in prop_oneof![1 => Just(0), 5 => 1u64..400],
+    ) {
+        let mut state = State::default();
+        // Long names, so that blocks are soon full.
+        let key = |at: usize| format!("{at}:{}", "k".repeat(900));
+        (0..60).for_each(|at| state.told(Change::Created, Db(0), key(at).as_bytes()));
+        for (at, targets) in [(0, ""), (1, ""), (2, r#","tags":["t"]"#), (3, "")] {
+            let json = format!(r#"{{"eventType":"e{at}","cacheKeys":["{{at}}:*"]{targets}}}"#);
+            state.set_rule(parse_one(json.as_bytes(), Some(&format!("r{at}"))).unwrap());
+        }
+        let mut journals = [Journal::default(), Journal::default()];
+        let limits = |why_keys| JournalLimits { why_keys, ..JournalLimits::default() };
+        journals.iter_mut().for_each(|journal| journal.set_limits(limits(why_keys)));
+        for (at_ms, (rule, at, what)) in (0..).zip(steps) {
+            if what < 2 {
+                for journal in &mut journals {
+                    journal.counted();
+                    journal.set_limits(limits(why_keys / 2 + u64::from(what) * why_keys));
+                }
+            }
+            let entity = if (2..12).contains(&what) { r#","entityType":"user""# } else { "" };
+            let payload = format!(r#"{{"at":{at}{entity}}}"#);
+            let payload = Payload::parse(payload.as_bytes()).unwrap();
+            let request = Request::for_event(&state, &format!("e{rule}"), &payload).unwrap();
+            let mut plan = build(&mut state, Db(0), request).unwrap();
+            let mut outcome = Outcome::of(&plan);
+            (0..plan.names.len()).for_each(|at| outcome.count(&plan, at, |count| count.deleted += 1));
+            for (journal, number) in journals.iter_mut().zip([Some(NUMBERS[rule]), None]) {
+                plan.rules[0].number = number;
+                if journal.must_be_counted() {
+                    journal.counted();
+                }
+                let facts = Facts::of(&plan, &outcome, at_ms);
+                let to_count = (what != 12).then_some(&*outcome.per_target);
+                let facts = Facts { to_count, ..facts };
+                journal.note(&facts, &caller("ann"), &plan, &outcome);
+            }
+            let [known, written] = &journals;
+            prop_assert_eq!(known.last(200), written.last(200));
+        }
+        let [known, written] = &journals;
+        for at in 0..60 {
+            let key = key(at);
+            prop_assert_eq!(known.why(Db(0), key.as_bytes(), 99), written.why(Db(0), key.as_bytes(), 99));
+        }
+        // They are counted at other times, for blocks are full later.
+        let (known, written) = (waiting(known), waiting(written));
+        let last = known.len().min(written.len());
+        prop_assert_eq!(&known[known.len() - last..], &written[written.len() - last..]);
+    }
+}
+
 #[test]
 fn both_rings_are_bounded() {
     let (plan, outcome) = planned();
@@ -131,6 +206,9 @@ fn both_rings_are_bounded() {
     journal.clear_log();
     journal.note(&facts, &caller("ann"), &plan, &outcome);
     assert_eq!((journal.log_len(), journal.keys_known()), (0, 0));
+    assert_eq!(journal.why(Db(3), b"b", 9), []);
+    journal.set_limits(limits);
+    assert_eq!((journal.why(Db(3), b"b", 9), journal.keys_known()), (vec![], 0));
 }
 
 #[test]

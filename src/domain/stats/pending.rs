@@ -17,7 +17,7 @@ use super::times::Few;
 use super::{NAMES_MAX, Stats, row_of};
 use crate::domain::State;
 use crate::domain::journal::{
-    Facts, Run, RunKind, figures_of, names, take_targets, targets_of, times_of,
+    Facts, PLACES, Run, RunKind, names, place_of, take_targets, targets_of, times_of,
 };
 use crate::domain::outcome::Count;
 use crate::domain::recent;
@@ -33,6 +33,8 @@ pub(super) struct Pending {
     hasher: DefaultHashBuilder,
     /// By kind.
     kinds: HashTable<Runs>,
+    /// Those whose kind has a number, by [`place_of`] it; empty before the first.
+    numbered: Vec<Option<Box<Runs>>>,
     /// Whether any of them has some.
     has_any: bool,
     /// Where a run is written that stands alone.
@@ -44,6 +46,8 @@ pub(super) struct Pending {
 struct Runs {
     /// See [`Run::kind`].
     kind: SmallVec<[u8; 64]>,
+    /// See [`Run::number`].
+    number: Option<u64>,
     /// When the last one was, in milliseconds since 1970.
     last_ms: u64,
     /// How many numbers each has.
@@ -58,8 +62,9 @@ impl Runs {
     fn of(run: &Run) -> Self {
         Self {
             kind: SmallVec::from_slice(run.kind),
+            number: run.number,
             last_ms: 0,
-            run_len: figures_of(run.figures).count().max(1),
+            run_len: run.figures.len().max(1),
             numbers: [0; NUMBERS_MAX],
             len: 0,
         }
@@ -75,7 +80,7 @@ impl Runs {
     fn push(&mut self, run: &Run) {
         self.last_ms = self.last_ms.max(run.at_ms);
         let free = self.numbers.get_mut(self.len..).unwrap_or_default();
-        free.iter_mut().zip(figures_of(run.figures)).for_each(|(slot, number)| *slot = number);
+        run.figures.write(free);
         self.len += self.run_len;
     }
 
@@ -98,7 +103,7 @@ impl State {
         let (mut keys, mut texts) = (vec![], Texts::default());
         for (run, mut rest) in self.journal.waiting() {
             self.stats.count_run(&self.rules, &run);
-            if take_targets(&mut rest, |target| texts.push(target.kind, target.text)).is_some() {
+            if take_targets(&mut rest, |target| texts.push(target.group, target.text)).is_some() {
                 keys.extend(names(rest));
             }
             // Many are looked up side by side.
@@ -123,8 +128,14 @@ impl Stats {
 
     /// Puts a run to those of its kind.
     pub(super) fn count_run(&mut self, rules: &RuleTable, run: &Run) {
-        let Pending { hasher, kinds, has_any, .. } = &mut self.pending;
+        let Pending { hasher, kinds, numbered, has_any, .. } = &mut self.pending;
         *has_any = true;
+        if let Some(number) = run.number {
+            return match numbered.get_mut(place_of(number)) {
+                Some(Some(runs)) if runs.number == run.number && runs.takes(run) => runs.push(run),
+                _ => self.begin_numbered(rules, place_of(number), run),
+            };
+        }
         let hash = hasher.hash_one(run.kind);
         match kinds.find_mut(hash, |runs| *runs.kind == *run.kind) {
             Some(runs) if runs.takes(run) => runs.push(run),
@@ -140,11 +151,7 @@ impl Stats {
         let is_new = known.is_none();
         let mut runs = known.unwrap_or_else(|| Runs::of(run));
         self.sort_in(&mut runs);
-        let names = RunKind::read(run.kind).map(|kind| kind.rules);
-        // That of a rule which is gone since goes again when the rules settle.
-        for name in names.iter().flatten() {
-            self.rule_row(rules, name);
-        }
+        self.prepare(rules, run);
         runs.push(run);
         if is_new && self.pending.kinds.len() >= NAMES_MAX {
             self.settle();
@@ -160,6 +167,30 @@ impl Stats {
         }
     }
 
+    /// The same of a kind that has a number.
+    fn begin_numbered(&mut self, rules: &RuleTable, place: usize, run: &Run) {
+        let mut known = self.pending.numbered.get_mut(place).and_then(Option::take);
+        if let Some(runs) = &mut known {
+            self.sort_in(runs);
+        }
+        self.prepare(rules, run);
+        let mut runs = known.filter(|known| known.number == run.number);
+        runs.get_or_insert_with(|| Box::new(Runs::of(run))).push(run);
+        self.pending.numbered.resize_with(PLACES, || None);
+        if let Some(slot) = self.pending.numbered.get_mut(place) {
+            *slot = runs;
+        }
+    }
+
+    /// There are rows for the rules of a run.
+    fn prepare(&mut self, rules: &RuleTable, run: &Run) {
+        let names = RunKind::read(run.kind).map(|kind| kind.rules);
+        // That of a rule which is gone since goes again when the rules settle.
+        for name in names.iter().flatten() {
+            self.rule_row(rules, name);
+        }
+    }
+
     /// Sorts in what was counted.
     fn settle(&mut self) {
         if !std::mem::take(&mut self.pending.has_any) {
@@ -168,6 +199,9 @@ impl Stats {
         let mut kinds = std::mem::take(&mut self.pending.kinds);
         kinds.iter_mut().for_each(|runs| self.sort_in(runs));
         self.pending.kinds = kinds;
+        let mut numbered = std::mem::take(&mut self.pending.numbered);
+        numbered.iter_mut().flatten().for_each(|runs| self.sort_in(runs));
+        self.pending.numbered = numbered;
     }
 
     fn sort_in(&mut self, runs: &mut Runs) {

@@ -6,6 +6,7 @@ use super::families::Group;
 use super::*;
 use crate::domain::change::Change;
 use crate::domain::fence::Fence;
+use crate::domain::journal::{PLACES, place_of};
 use crate::domain::name::Db;
 use crate::domain::pattern::Pattern;
 use crate::domain::payload::Payload;
@@ -224,6 +225,56 @@ fn every_run_is_counted_once_however_little_is_kept_of_them() {
         state.catch_up();
         assert_eq!((state.stats.all.runs, ranks(&state)[0].len()), (0, 0));
     }
+}
+
+#[test]
+fn rules_whose_numbers_share_a_place_are_told_apart() {
+    let rule = |name: &str| format!(r#"{{"eventType":"{name}","cacheKeys":["k:{{id}}"]}}"#);
+    let parsed = |name: &str| parse_one(rule(name).as_bytes(), Some(name)).unwrap();
+    let mut state = state_with(&[("a", &rule("a"))], &["k:1"]);
+    state.set_journal_limits(JournalLimits { why_keys: 1, ..JournalLimits::default() });
+    (0..PLACES).for_each(|_| state.set_rule(parsed("b")));
+    state.set_rule(parsed("c"));
+    let number = |name| state.rules.get(name).map(|rule| place_of(rule.number));
+    assert!(number("a") == number("b") && number("a") != number("c"));
+    let tell = |state: &mut State, event: &str, times: usize| {
+        for _ in 0..times {
+            let payload = Payload::parse(br#"{"id":1}"#).unwrap();
+            let request = Request::for_event(state, event, &payload).unwrap();
+            let plan = build(state, Db(0), request).unwrap();
+            let mut outcome = Outcome::of(&plan);
+            outcome.count(&plan, 0, |count| count.deleted += 1);
+            state.note(&plan, &outcome, &Caller::default(), None, 1);
+        }
+    };
+    // Those of `c` push those of the others out of the ring.
+    for (event, times) in [("a", 5), ("b", 5), ("c", 3000), ("b", 7), ("c", 3000), ("a", 9)] {
+        tell(&mut state, event, times);
+    }
+    state.catch_up();
+    let runs = |name: &str| (state.stats.rules[name].row.runs, state.stats.per_event[name].runs);
+    assert_eq!([runs("a"), runs("b"), runs("c")], [(14, 14), (12, 12), (6000, 6000)]);
+}
+
+#[test]
+fn a_rule_is_told_apart_from_one_that_it_replaces() {
+    let mut state = state_with(&[], &["k:1"]);
+    for name in ["a", "b", "a"] {
+        let json = format!(r#"{{"eventType":"{name}","cacheKeys":["k:*"]}}"#);
+        state.replace_rules([parse_one(json.as_bytes(), Some(name)).unwrap()]);
+        let request = Request::for_event(&state, name, &Payload::default()).unwrap();
+        let plan = build(&mut state, Db(0), request).unwrap();
+        let mut outcome = Outcome::of(&plan);
+        outcome.count(&plan, 0, |count| count.deleted += 1);
+        state.note(&plan, &outcome, &Caller::default(), None, 1);
+        let entry = state.journal.last(1).remove(0);
+        assert_eq!((entry.what.as_str(), &entry.rules[..]), (name, &[name.to_owned()][..]));
+    }
+    state.catch_up();
+    let told = |name: &str| state.stats.per_event[name].runs;
+    assert_eq!((told("a"), told("b"), state.stats.rules.len()), (2, 1, 1));
+    // What the first one did went with it.
+    assert_eq!(state.stats.rules["a"].row.runs, 1);
 }
 
 #[test]
