@@ -305,12 +305,13 @@ impl Journal {
     /// Keeps so much from now on; what is too much goes. Nothing may wait to be counted.
     pub(super) fn set_limits(&mut self, limits: JournalLimits) {
         self.take_apart(usize::MAX);
-        match limits.why_keys == 0 || self.limits.why_keys == 0 {
-            // What was not shown is not shown later.
-            true => self.keys = Tape::new(held_keys(&limits)),
-            false => self.keys.set_most(limits.why_keys),
+        if limits.why_keys == 0 || self.limits.why_keys == 0 {
+            // What was not shown is not shown later; and nothing refers to a kind any more.
+            (self.keys, self.kinds) = (Tape::new(held_keys(&limits)), Kinds::default());
+        } else {
+            self.keys.set_most(limits.why_keys);
+            self.kinds.renumber(*self.keys.block_numbers().end());
         }
-        self.kinds.renumber(*self.keys.block_numbers().end());
         self.counted();
         self.limits = limits;
         self.first = self.oldest();
