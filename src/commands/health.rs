@@ -107,7 +107,7 @@ fn advice(of: &Recommendation) -> Reply {
     Reply::map([
         ("about", Reply::bulk(of.about.as_str())),
         ("advice", Reply::bulk(of.advice.as_str())),
-        ("evidence", Reply::fields(evidence)),
+        ("evidence", Reply::map(evidence)),
         ("command", Reply::bulk(of.command.as_str())),
     ])
 }

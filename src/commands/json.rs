@@ -54,9 +54,8 @@ fn list<'a, T: 'a>(
 fn last_of_each(fields: &[(Name, Reply)]) -> Vec<&(Name, Reply)> {
     let (mut seen, mut last) = (HashSet::new(), vec![]);
     for field in fields.iter().rev() {
-        if let (Cow::Borrowed(_), _) = field {
-            last.push(field);
-        } else if seen.insert(String::from_utf8_lossy(&field.0)) {
+        let (name, _) = field;
+        if matches!(name, Cow::Borrowed(_)) || seen.insert(String::from_utf8_lossy(name)) {
             last.push(field);
         }
     }

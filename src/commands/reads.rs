@@ -11,14 +11,14 @@ pub(super) fn section(state: &State) -> Reply {
     let databases =
         reads.databases().map(|(db, of)| (db.0.to_string().into_bytes().into(), tally(of)));
     let head = [("tracked", Reply::flag(reads.are_tracked()))];
-    Reply::fields(head.into_iter().chain(fields(&reads.all)))
+    Reply::map(head.into_iter().chain(fields(&reads.all)))
         .with("databases", Reply::Map(databases.collect()))
         .with("own", tally(&reads.own))
 }
 
 /// Hits, misses, and the part of hits in both: null before the first.
 pub(super) fn tally(of: &Tally) -> Reply {
-    Reply::fields(fields(of))
+    Reply::map(fields(of))
 }
 
 fn fields(of: &Tally) -> [(&'static str, Reply); 3] {

@@ -53,12 +53,7 @@ impl Reply {
     }
 
     /// A map with fixed field names.
-    pub fn map<const N: usize>(fields: [(&'static str, Self); N]) -> Self {
-        Self::fields(fields)
-    }
-
-    /// A map whose field names are ours.
-    pub fn fields(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+    pub fn map(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         let fields = fields.into_iter();
         Self::Map(fields.map(|(name, value)| (name.as_bytes().into(), value)).collect())
     }

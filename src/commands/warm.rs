@@ -148,7 +148,7 @@ pub(super) fn lengths(server: &mut Server) -> Vec<(Priority, u64)> {
 /// The section of `INVAL.STATS`.
 pub(super) fn statistics(state: &State, lengths: &[(Priority, u64)]) -> Reply {
     let row = |counts: &Counts| {
-        Reply::fields(counts.fields().into_iter().map(|(name, count)| (name, Reply::count(count))))
+        Reply::map(counts.fields().into_iter().map(|(name, count)| (name, Reply::count(count))))
     };
     let queues = lengths.iter().map(|(of, length)| (of.as_str(), Reply::count(*length)));
     let rules = state.warming.rules();
@@ -156,7 +156,7 @@ pub(super) fn statistics(state: &State, lengths: &[(Priority, u64)]) -> Reply {
     row(&state.warming.all)
         .with("refused", Reply::count(state.stats.warm_refused))
         .with("waiting", Reply::count(state.warming.len()))
-        .with("queues", Reply::fields(queues))
+        .with("queues", Reply::map(queues))
         .with("rules", Reply::Map(rules.collect()))
 }
 

@@ -24,8 +24,7 @@ impl State {
     pub fn set_rule(&mut self, rule: Rule) {
         // What runs of the old one came to is counted for that one.
         self.catch_up();
-        self.stats.rule_changes(&rule);
-        self.rules.set(rule);
+        self.stats.set_rule(&mut self.rules, rule);
     }
 
     /// Takes a rule out.
@@ -39,10 +38,7 @@ impl State {
     pub fn replace_rules(&mut self, rules: impl IntoIterator<Item = Rule>) {
         self.catch_up();
         self.rules.clear();
-        for rule in rules {
-            self.stats.rule_changes(&rule);
-            self.rules.set(rule);
-        }
+        rules.into_iter().for_each(|rule| self.stats.set_rule(&mut self.rules, rule));
         self.forget_rules();
     }
 

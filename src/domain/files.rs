@@ -108,10 +108,7 @@ impl State {
             &self.file_rules,
             |rule| &rule.name,
             &mut self.files,
-            |rule| {
-                stats.rule_changes(&rule);
-                rules.set(rule);
-            },
+            |rule| stats.set_rule(rules, rule),
         );
         merge(
             &self.file_classes,

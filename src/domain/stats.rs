@@ -257,7 +257,7 @@ impl Stats {
                 Some(name) => {
                     let row = self.rule_row(rules, name);
                     row.row.record(*count, outcome, now_ms, false);
-                    row.record_targets(rules.get(name), &plan.origin, targets.of(at));
+                    row.record_targets(rules, name, &plan.origin, targets.of(at));
                 }
             }
         }
@@ -310,11 +310,12 @@ impl Stats {
         rows.entry_ref(name).or_insert_with(|| RuleRow::of(rules.get(name), families))
     }
 
-    /// A rule is set: its row is that of this one from now on.
-    pub(super) fn rule_changes(&mut self, rule: &Rule) {
+    /// Sets a rule in the table, once what waits is counted: its row is that of this one from now on.
+    pub(super) fn set_rule(&mut self, rules: &mut RuleTable, rule: Rule) {
         if let Some(row) = self.rules.get_mut(rule.name.as_str()) {
-            row.follow(rule, &mut self.families);
+            row.follow(&rule, &mut self.families);
         }
+        rules.set(rule);
     }
 
     /// Adds what became of the keys to the rows of the events, which have counted their runs.

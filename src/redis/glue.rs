@@ -1,5 +1,6 @@
 //! Words in, replies out.
 
+use std::cell::OnceCell;
 use std::ffi::{CString, c_int, c_long};
 
 use redis_module::raw;
@@ -50,19 +51,23 @@ pub(super) fn send_result(ctx: Ctx, result: &Result<Reply, Error>) {
 
 /// Sends a reply.
 pub(super) fn send(ctx: Ctx, reply: &Reply) {
-    send_as(ctx, ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_RESP3), reply);
+    send_part(ctx, &OnceCell::new(), reply);
 }
 
-fn send_as(ctx: Ctx, resp3: bool, reply: &Reply) {
+/// `resp3`: whether the client speaks it; asked for once, and only where it matters.
+fn send_part(ctx: Ctx, resp3: &OnceCell<bool>, reply: &Reply) {
     match reply {
         Reply::Simple(text) => send_simple(ctx, text),
         Reply::Int(value) => {
             call!(RedisModule_ReplyWithLongLong(ctx.0, *value));
         }
-        // RESP2 has no such numbers: the server would send them as texts of 17 digits.
-        Reply::Double(value) if !resp3 => send_bulk(ctx, value.to_string().as_bytes()),
         Reply::Double(value) => {
-            call!(RedisModule_ReplyWithDouble(ctx.0, *value));
+            if *resp3.get_or_init(|| ctx.has_flag(raw::REDISMODULE_CTX_FLAGS_RESP3)) {
+                call!(RedisModule_ReplyWithDouble(ctx.0, *value));
+            } else {
+                // RESP2 has no such numbers: the server would send texts of 17 digits.
+                send_bulk(ctx, value.to_string().as_bytes());
+            }
         }
         Reply::Bulk(text) => send_bulk(ctx, text),
         Reply::Null => {
@@ -70,13 +75,13 @@ fn send_as(ctx: Ctx, resp3: bool, reply: &Reply) {
         }
         Reply::Array(items) => {
             call!(RedisModule_ReplyWithArray(ctx.0, items.len() as c_long));
-            items.iter().for_each(|item| send_as(ctx, resp3, item));
+            items.iter().for_each(|item| send_part(ctx, resp3, item));
         }
         Reply::Map(fields) => {
             call!(RedisModule_ReplyWithMap(ctx.0, fields.len() as c_long));
             for (name, value) in fields {
                 send_bulk(ctx, name);
-                send_as(ctx, resp3, value);
+                send_part(ctx, resp3, value);
             }
         }
         Reply::Later => {}

@@ -94,7 +94,8 @@ impl RuleRow {
     /// Counts a run of the rule's targets.
     pub(super) fn record_targets<'a>(
         &mut self,
-        rule: Option<&Rule>,
+        rules: &RuleTable,
+        rule: &str,
         origin: &Origin,
         targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
     ) {
@@ -102,7 +103,7 @@ impl RuleRow {
             let place = match origin {
                 Origin::Events(_) => Some(at),
                 Origin::Collected(_) | Origin::Purge => {
-                    rule.and_then(|rule| place_of(rule, target.kind))
+                    rules.get(rule).and_then(|rule| place_of(rule, target.kind))
                 }
             };
             // Of a job the targets are not known any more.
