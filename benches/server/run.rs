@@ -92,6 +92,16 @@ impl Series {
         self.costs.extend(more.costs);
     }
 
+    /// So many rounds each taken for one.
+    pub fn joined(self, rounds: usize) -> Self {
+        let of = |some: &[Cost]| Cost {
+            cpu: some.iter().map(|cost| cost.cpu).sum(),
+            wall: some.iter().map(|cost| cost.wall).sum(),
+        };
+        let costs = self.costs.chunks_exact(rounds).map(of).collect();
+        Self { costs, units: self.units * rounds, ..self }
+    }
+
     /// Round by round the mean of this and another that does the same.
     pub fn mean(&self, other: &Self) -> Self {
         let of = |(a, b): (&Cost, &Cost)| Cost {
@@ -170,6 +180,9 @@ impl<'a> Contender<'a> {
     }
 }
 
+/// Most dots that tell how far a row is.
+const DOTS_MAX: usize = 60;
+
 /// Lets the contenders take turns; each round begins with the next one, and every other goes the
 /// other way round, so that who goes first, or after whom, favours nobody. A first round warms
 /// up and does not count.
@@ -187,7 +200,9 @@ pub fn alternate(rounds: usize, mut contenders: Vec<Contender>) -> Vec<Series> {
                 contender.series.costs.push(cost);
             }
         }
-        eprint!(".");
+        if round % rounds.div_ceil(DOTS_MAX).max(1) == 0 {
+            eprint!(".");
+        }
     }
     eprintln!();
     contenders.into_iter().map(|contender| contender.series).collect()

@@ -8,17 +8,21 @@ mod entry;
 mod keys;
 mod kinds;
 mod run;
+mod short;
 mod tape;
+mod waiting;
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
+use entry::Stamp;
 pub use entry::{Entry, Kind};
-pub use keys::{Cause, names, take_targets};
+pub use keys::Cause;
 use kinds::Kinds;
 pub use kinds::{PLACES, place_of};
-pub use run::{Run, RunKind, can_wait, targets_of, times_of};
+pub use run::{ONE_TARGET, Run, RunKind, can_wait, targets_of, times_of};
 use tape::{Mark, Tape};
+pub use waiting::Waiting;
 
 use super::name::{Db, NameList};
 use super::outcome::{Count, Outcome};
@@ -159,7 +163,7 @@ impl Default for Journal {
 impl Journal {
     /// Writes an invalidation into the log, if it is slow enough.
     pub fn log(&mut self, facts: &Facts, by: &Caller) {
-        if self.is_logged(facts) {
+        if self.is_logged(facts.resolve_micros + facts.delete_micros) {
             self.last += 1;
             self.log_apart(facts, by);
         }
@@ -168,7 +172,7 @@ impl Journal {
     /// The same, and why the keys of a plan went. Says whether there were any: only then an entry
     /// waits to be counted.
     pub fn note(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) -> bool {
-        let is_logged = self.is_logged(facts);
+        let is_logged = self.is_logged(facts.resolve_micros + facts.delete_micros);
         self.last += u64::from(is_logged);
         let id = if is_logged { self.last } else { 0 };
         let is_kept = self.keep_keys(facts, id, by, plan, outcome);
@@ -178,11 +182,22 @@ impl Journal {
         is_kept
     }
 
-    /// Whether what waits is to be counted before another entry is written.
-    pub fn must_be_counted(&self) -> bool {
+    /// Whether [`make_room`](Self::make_room) is to be called before another entry is written.
+    #[inline]
+    pub fn is_full(&self) -> bool {
         self.keys.is_full()
-            && (self.keys.blocks_since(self.counted) >= WAITING_BLOCKS
-                || self.keys.going() > self.keys.blocks_before(self.counted))
+    }
+
+    /// Whether what waits is to be counted before that.
+    pub fn must_be_counted(&self) -> bool {
+        self.keys.blocks_since(self.counted) >= WAITING_BLOCKS
+            || self.keys.going() > self.keys.blocks_before(self.counted)
+    }
+
+    /// Begins a block of the ring of keys: what the log needs of those that go is copied.
+    pub fn make_room(&mut self) {
+        self.take_apart(self.keys.going());
+        self.keys.begin_block();
     }
 
     /// Whether all keys of a plan are written down.
@@ -190,27 +205,20 @@ impl Journal {
         plan.names.len() as u64 <= held_keys(&self.limits)
     }
 
-    /// The runs that wait to be counted, each with what follows the head of its entry (see
-    /// [`take_targets`]).
-    pub fn waiting(&self) -> impl Iterator<Item = (Run<'_>, &[u8])> {
-        self.keys.since(self.counted).filter_map(|mut bytes| {
-            let run = entry::take_run(&mut bytes, &self.kinds)?;
-            Some((run, bytes))
-        })
-    }
-
-    /// They are counted.
+    /// What waits is counted.
     pub fn counted(&mut self) {
         self.counted = self.keys.end();
     }
 
     /// Why the keys of a part of a plan went, which is logged when all is done.
     pub fn note_keys(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) {
+        if self.is_full() {
+            self.make_room();
+        }
         self.keep_keys(facts, 0, by, plan, outcome);
     }
 
-    fn is_logged(&self, facts: &Facts) -> bool {
-        let micros = facts.resolve_micros + facts.delete_micros;
+    fn is_logged(&self, micros: u64) -> bool {
         self.limits.slower_than_micros.is_some_and(|least| micros >= least)
     }
 
@@ -223,16 +231,13 @@ impl Journal {
         plan: &Plan,
         outcome: &Outcome,
     ) -> bool {
-        if self.keys.is_full() {
-            self.take_apart(self.keys.going());
-            self.keys.begin_block();
-        }
+        let (first, last) = self.keys.block_numbers().into_inner();
+        let kind = |out: &mut Vec<u8>| run::write_kind(facts, out);
+        let place = kinds::number(facts).and_then(|of| self.kinds.place(of, kind, first, last));
+        let stamp = Stamp { id, user: user(by, &self.agent), client: by.client, place };
         let most = usize::try_from(held_keys(&self.limits)).unwrap_or(usize::MAX);
-        let user = user(by, &self.agent);
-        let blocks = self.keys.block_numbers();
-        let place = self.kinds.place(facts, *blocks.start(), *blocks.end());
         self.keys.write(id, |out| {
-            entry::write_head(facts, id, user, by, place, out);
+            entry::write_head(facts, &stamp, out);
             keys::write(plan, outcome, most, out)
         })
     }
@@ -240,7 +245,8 @@ impl Journal {
     fn log_apart(&mut self, facts: &Facts, by: &Caller) {
         let mut bytes = self.room();
         let user = user(by, &self.agent);
-        entry::write_head(facts, self.last, user, by, None, &mut bytes);
+        let stamp = Stamp { id: self.last, user, client: by.client, place: None };
+        entry::write_head(facts, &stamp, &mut bytes);
         self.apart.push_back((self.last, bytes));
         self.trim();
     }
@@ -298,7 +304,7 @@ impl Journal {
         all.sort_unstable_by_key(|(id, _)| Reverse(*id));
         all.into_iter()
             .take(most)
-            .filter_map(|(_, bytes)| entry::read_head(bytes, &self.kinds))
+            .filter_map(|(_, bytes)| entry::read(bytes, &self.kinds))
             .collect()
     }
 

@@ -6,6 +6,7 @@
 
 pub mod domains;
 pub mod families;
+mod note;
 pub mod order;
 mod pending;
 mod row;
@@ -22,16 +23,13 @@ pub use row::Row;
 use targets::{Purged, TargetRow};
 pub use times::Times;
 
-use super::State;
 use super::class_table::Counts;
-use super::journal::{Caller, Facts, JournalLimits, can_wait};
 use super::outcome::{Count, Outcome};
 use super::plan::{Plan, PlanTarget};
 use super::request::{Happened, Origin, PlanRule};
 use super::rule::Rule;
 use super::rule_table::RuleTable;
 use super::top::Top;
-use super::windows::Totals;
 
 /// Names counted each on their own, of events, of entity types, and of the targets that purges and
 /// payloads name. Clients choose them; the rest share one row.
@@ -57,7 +55,7 @@ pub struct RuleRow {
     domain: FamilyId,
 }
 
-/// Counters since the start or the last reset, once [`State::catch_up`] has counted what waits.
+/// Counters since the start or the last reset, once [`State::catch_up`](super::State::catch_up) has counted what waits.
 /// Dry runs count in `dry_runs` alone.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -105,107 +103,6 @@ pub struct Stats {
 
 /// What became of the keys of an event, and whether something of it is collected.
 type Part = (Count, bool);
-
-impl State {
-    /// Writes down what happened to a plan.
-    pub fn record(&mut self, plan: &Plan, outcome: &Outcome, now_ms: u64) {
-        self.note_loss(&plan.origin, outcome.total.deleted, now_ms);
-        if !self.uncounted {
-            self.stats.record(&self.rules, plan, outcome, now_ms);
-        }
-    }
-
-    /// Writes down what happened to a plan that was carried out, by whom, and if it was given up
-    /// in the middle, why.
-    pub fn note(
-        &mut self,
-        plan: &Plan,
-        outcome: &Outcome,
-        by: &Caller,
-        failure: Option<&str>,
-        now_ms: u64,
-    ) {
-        self.note_loss(&plan.origin, outcome.total.deleted, now_ms);
-        if self.uncounted {
-            return;
-        }
-        self.stats.busy_micros += outcome.resolve_micros + outcome.delete_micros;
-        let facts = Facts::of(plan, outcome, now_ms);
-        // Which keys went before it was given up is not told one by one.
-        if let Some(failure) = failure {
-            self.stats.record(&self.rules, plan, outcome, now_ms);
-            self.stats.record_failure(&self.rules, plan.origin.events(), &plan.rules);
-            return self.journal.log(&Facts { failure, ..facts }, by);
-        }
-        if self.journal.must_be_counted() {
-            self.count_waiting();
-        }
-        let waits = can_wait(plan, outcome) && self.journal.takes_all(plan);
-        let to_count = waits.then_some(outcome.per_target.as_slice());
-        let is_kept = self.journal.note(&Facts { to_count, ..facts }, by, plan, outcome);
-        if !waits {
-            self.stats.record(&self.rules, plan, outcome, now_ms);
-            self.stats.top.record_keys(plan, outcome);
-        } else if !is_kept {
-            // No key went.
-            self.stats.count_alone(&self.rules, &Facts { to_count, ..facts });
-        }
-    }
-
-    /// Writes down what was marked of an event whose other keys a job deletes.
-    pub fn note_part(&mut self, plan: &Plan, outcome: &Outcome, by: &Caller, now_ms: u64) {
-        if self.uncounted {
-            return;
-        }
-        self.stats.record_part(&self.rules, plan, outcome);
-        self.stats.top.record_keys(plan, outcome);
-        self.journal.note_keys(&Facts::of(plan, outcome, now_ms), by, plan, outcome);
-    }
-
-    /// The server was held up by an invalidation for so many microseconds.
-    pub fn spent(&mut self, micros: u64) {
-        self.stats.busy_micros += if self.uncounted { 0 } else { micros };
-    }
-
-    /// Writes down that a request was given up before anything was deleted.
-    pub fn note_failure(&mut self, facts: &Facts, by: &Caller) {
-        if !self.uncounted {
-            self.stats.record_failure(&self.rules, facts.origin.events(), facts.rules);
-            self.journal.log(facts, by);
-        }
-    }
-
-    /// Sets all counters to nothing.
-    pub fn reset_stats(&mut self) {
-        self.journal.counted();
-        self.stats = Stats::default();
-    }
-
-    /// How much is known of what was carried out.
-    pub fn set_journal_limits(&mut self, limits: JournalLimits) {
-        self.count_waiting();
-        self.journal.set_limits(limits);
-    }
-
-    /// What counts in windows, so far; beside what the server counts itself.
-    pub fn totals(&mut self) -> Totals {
-        self.catch_up();
-        let Stats { all, .. } = &self.stats;
-        Totals {
-            invalidations: all.runs,
-            events: self.stats.events,
-            purges: self.stats.purges,
-            wasted: all.wasted,
-            failures: all.failures,
-            keys_deleted: all.keys.deleted,
-            keys_marked: all.keys.marked,
-            keys_warmed: all.keys.warmed,
-            run_micros: all.both.sum(),
-            busy_micros: self.stats.busy_micros,
-            ..Totals::default()
-        }
-    }
-}
 
 impl Stats {
     pub(super) fn record(

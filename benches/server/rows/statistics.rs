@@ -18,7 +18,11 @@ const DEPTH: usize = 32;
 /// Rounds in one server; memory lies elsewhere in the next.
 const STARTS: usize = 3;
 
-/// Events with statistics and without, on one server that is switched between the rounds.
+/// Parts of a round, after each of which statistics are switched: what disturbs the machine lasts
+/// longer than two of them, and disturbs both. An odd number, so that both ways have each part.
+const PARTS: usize = 41;
+
+/// Events with statistics and without, on one server that is switched all the time.
 pub fn events(scale: Scale) -> Vec<Row> {
     [(1, 1), (1, DEPTH), (100, DEPTH)].map(|(matches, depth)| event(scale, matches, depth)).to_vec()
 }
@@ -27,17 +31,27 @@ fn event(scale: Scale, matches: usize, depth: usize) -> Row {
     let alone = if depth == 1 { "-alone" } else { "" };
     let name = format!("statistics-event-{matches}{alone}");
     eprint!("{name} ");
-    let events = KEYS.min(scale.keys) / matches;
+    // A part has a full pipeline at least.
+    let parts = PARTS.min(KEYS / matches / DEPTH) | 1;
+    let events = KEYS.min(scale.keys) / matches / parts;
     let key = |event: usize, at: usize| format!("of{}:{event}:{at}", event % RULES).into_bytes();
-    let sets = Prepared::new(events * matches, DEPTH, |at, out| {
-        wire::write(out, &[b"SET", &key(at / matches, at % matches), VALUE]);
-        1
-    });
-    let tells = Prepared::new(events, depth, |at, out| {
-        let (name, payload) = (format!("event{}", at % RULES), format!("{{\"id\":{at}}}"));
-        wire::write(out, &[b"INVAL.EVENT", name.as_bytes(), payload.as_bytes()]);
-        1
-    });
+    let sets = |part: usize| {
+        Prepared::new(events * matches, DEPTH, move |at, out| {
+            let event = part * events + at / matches;
+            wire::write(out, &[b"SET", &key(event, at % matches), VALUE]);
+            1
+        })
+    };
+    let tells = |part: usize| {
+        Prepared::new(events, depth, move |at, out| {
+            let event = part * events + at;
+            let (name, payload) =
+                (format!("event{}", event % RULES), format!("{{\"id\":{event}}}"));
+            wire::write(out, &[b"INVAL.EVENT", name.as_bytes(), payload.as_bytes()]);
+            1
+        })
+    };
+    let work: Vec<_> = (0..parts).map(|part| (sets(part), tells(part))).collect();
     let mut all: Vec<crate::run::Series> = vec![];
     for _ in 0..STARTS {
         let server = Server::with_module();
@@ -45,27 +59,29 @@ fn event(scale: Scale, matches: usize, depth: usize) -> Row {
         for at in 0..RULES {
             connection.run(&format!("INVAL.RULE ADD r{at} ON event{at} KEYS 1 of{at}:{{id}}:*"));
         }
-        let (server, sets, tells) = (&server, &sets, &tells);
-        let contenders = [("with", "yes"), ("without", "no")].map(|(name, value)| {
-            let mut admin = server.connect();
-            let prepare = move || {
+        work.iter().for_each(|(sets, _)| sets.play(&mut connection));
+        let (server, work) = (&server, &work);
+        let contenders = [("with", "yes", 0), ("without", "no", 1)].map(|(name, value, ahead)| {
+            let (mut admin, mut connection) = (server.connect(), server.connect());
+            let round = move |at: usize| {
+                let (sets, tells) = &work[(2 * at + ahead) % parts];
                 admin.run(&format!("CONFIG SET inval.statistics {value}"));
+                let cost = server.measure(|| tells.play(&mut connection));
                 sets.play(&mut admin);
+                cost
             };
-            let round = move |_| {
-                let mut connection = server.connect();
-                server.measure(|| tells.play(&mut connection))
-            };
-            Contender::new(name, "event", events, round).after(prepare)
+            Contender::new(name, "event", events, round)
         });
-        let more = alternate(scale.fine().div_ceil(STARTS), contenders.into());
+        let more = alternate(scale.fine().div_ceil(STARTS) * parts, contenders.into());
+        let more: Vec<_> = more.into_iter().map(|series| series.joined(parts)).collect();
         match all.is_empty() {
             true => all = more,
             false => all.iter_mut().zip(more).for_each(|(all, more)| all.extend(more)),
         }
     }
     let what = format!(
-        "{events} events that delete {matches} each, pipelined by {depth}, with statistics / without"
+        "{} events that delete {matches} each, pipelined by {depth}, with statistics / without",
+        events * parts
     );
     Row::ratio(&name, &what, Bar::AtMost(1.03), &all[0], &all[1])
 }

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use super::entry::{self, Entry, LISTED_MAX, lossy};
 use super::kinds::Kinds;
 use super::last_of;
+use super::short::Short;
 use crate::domain::name::Db;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Plan, PlanTarget};
@@ -44,16 +45,17 @@ const KINDS: [(&str, Option<Group>); 6] = [
     ("tag", Some(Group::Tags)),
 ];
 
-/// The position among them, told without a look at the letters where the length is enough.
-fn code_of(kind: &str) -> u8 {
-    match kind.len() {
-        3 if kind == "key" => 1,
-        3 => 5,
-        6 => 2,
-        4 => 3,
-        5 => 4,
-        _ => 0,
-    }
+/// The position among them, told by the length, and of the two shortest by a letter: no jump.
+#[inline]
+pub(super) fn code_of(kind: &str) -> u8 {
+    const BY_LENGTH: [u8; 7] = [0, 0, 0, 5, 3, 4, 2];
+    let code = BY_LENGTH.get(kind.len()).copied().unwrap_or(0);
+    if kind.as_bytes().first() == Some(&b'k') { 1 } else { code }
+}
+
+/// The kind of such a number, and what it is ranked with.
+pub(super) fn kind_of(code: u64) -> Option<(&'static str, Option<Group>)> {
+    KINDS.get(usize::try_from(code).ok()?).copied()
 }
 
 /// Writes the targets of a plan and the keys that went or were marked, the last `most` of them;
@@ -69,13 +71,7 @@ pub fn write(plan: &Plan, outcome: &Outcome, most: usize, out: &mut Vec<u8>) -> 
     {
         // The usual case: one stretch.
         out.push(1);
-        match plan.rules.as_slice() {
-            [rule] if rule.name.is_some() => {
-                out.extend_from_slice(&[1, code_of(only.kind)]);
-                write_name(&only.text, out);
-            }
-            _ => write_target(plan, only, out),
-        }
+        write_target(plan, only, out);
         let names = last_of(&plan.names, most)..plan.names.len();
         write_stretch(plan, names.clone(), 0, out);
         return names.len() as u64;
@@ -144,19 +140,19 @@ fn write_stretch(plan: &Plan, names: Range<usize>, place: u64, out: &mut Vec<u8>
 }
 
 /// A target that took keys.
-pub struct Target<'a> {
+struct Target<'a> {
     /// The position of its rule in the head's list; or its name, empty for none.
     rule: Result<usize, &'a [u8]>,
     /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for what a job took.
     kind: &'static str,
     /// What it is ranked with.
-    pub group: Option<Group>,
+    group: Option<Group>,
     /// The name, pattern or tag.
-    pub text: &'a [u8],
+    text: &'a [u8],
 }
 
 /// The names behind the targets, in order.
-pub struct Names<'a> {
+struct Names<'a> {
     rest: &'a [u8],
     /// Of the stretch of the last name: see the format.
     place: u64,
@@ -183,32 +179,51 @@ impl<'a> Iterator for Names<'a> {
 }
 
 /// Takes the targets off what follows the head of an entry; the names follow them.
-pub fn take_targets<'a>(rest: &mut &'a [u8], mut each: impl FnMut(Target<'a>)) -> Option<()> {
+fn take_targets<'a>(rest: &mut &'a [u8], mut each: impl FnMut(Target<'a>)) -> Option<()> {
     for _ in 0..read_number(rest)? {
         let rule = match usize::try_from(read_number(rest)?).ok()? {
             0 => Err(read_name(rest)?),
             listed => Ok(listed - 1),
         };
-        let (kind, group) = *KINDS.get(usize::try_from(read_number(rest)?).ok()?)?;
+        let (kind, group) = kind_of(read_number(rest)?)?;
         each(Target { rule, kind, group, text: read_name(rest)? });
     }
     Some(())
 }
 
+/// Tells the targets, and what they are ranked with, and the keys, of what follows the head of an
+/// entry.
+pub(super) fn ranked<'a>(
+    mut rest: &'a [u8],
+    mut target: impl FnMut(Option<Group>, &'a [u8]),
+    key: impl FnMut(&'a [u8]),
+) {
+    if take_targets(&mut rest, |of| target(of.group, of.text)).is_some() {
+        names(rest).for_each(key);
+    }
+}
+
 /// The names behind the targets.
-pub fn names(rest: &[u8]) -> Names<'_> {
+fn names(rest: &[u8]) -> Names<'_> {
     Names { rest, place: 0, left: 0, names: &[] }
 }
 
 /// Reads why a key went, if it is among the keys of an entry.
 pub fn find(bytes: &[u8], kinds: &Kinds, db: Db, key: &[u8]) -> Option<Cause> {
+    let of_db = || entry::read(bytes, kinds).filter(|entry| entry.db == db);
+    if let Some(short) = Short::read(bytes) {
+        short.names().find(|name| *name == key)?;
+        let (entry, (kind, _)) = (of_db()?, short.target()?);
+        let (rule, text) = (entry.rules.first().cloned(), short.text.to_vec());
+        return Some(Cause { entry, rule, kind, text, is_marked: false });
+    }
     let mut rest = bytes;
     entry::skip_head(&mut rest)?;
     let mut targets = vec![];
     take_targets(&mut rest, |target| targets.push(target))?;
     let mut names = names(rest);
     names.find(|name| *name == key)?;
-    let entry = entry::read_head(bytes, kinds).filter(|entry| entry.db == db)?;
+    let entry = of_db()?;
     let target = targets.get(usize::try_from(names.place / 2).ok()?)?;
     let rule = match target.rule {
         Ok(listed) => entry.rules.get(listed).cloned(),

@@ -1,7 +1,7 @@
 //! Kinds of runs that are written once: those of events that one rule takes by their whole name,
 //! which most are. Their entries say where the kind is.
 
-use super::{Facts, run};
+use super::Facts;
 
 /// Kinds that are known at a time, by the remainder of their rule's number: some 80 KB. Of rules that
 /// share one, those have to write their kind into each entry that come later.
@@ -26,11 +26,16 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// Where the kind of a run is, whose entry comes into `block`; the blocks before `first` went.
-    /// None: its entry has to hold it.
+    /// Where the kind of runs of a number is, whose next entry comes into `block`; the blocks
+    /// before `first` went. None: the entry has to hold it. `kind` writes it.
     #[inline]
-    pub fn place(&mut self, facts: &Facts, first: usize, block: usize) -> Option<usize> {
-        let number = number(facts)?;
+    pub fn place(
+        &mut self,
+        number: u64,
+        kind: impl FnOnce(&mut Vec<u8>),
+        first: usize,
+        block: usize,
+    ) -> Option<usize> {
         let at = place_of(number);
         match self.places.get_mut(at) {
             Some(Some(known)) if known.number == number => {
@@ -38,14 +43,20 @@ impl Kinds {
                 Some(at)
             }
             Some(Some(known)) if known.last_block >= first => None,
-            _ => Some(self.enter(at, number, facts, block)),
+            _ => Some(self.enter(at, number, kind, block)),
         }
     }
 
     #[cold]
-    fn enter(&mut self, at: usize, number: u64, facts: &Facts, last_block: usize) -> usize {
+    fn enter(
+        &mut self,
+        at: usize,
+        number: u64,
+        write: impl FnOnce(&mut Vec<u8>),
+        last_block: usize,
+    ) -> usize {
         let mut kind = vec![];
-        run::write_kind(facts, &mut kind);
+        write(&mut kind);
         let known = Known { number, kind: kind.into(), last_block };
         self.places.resize_with(PLACES, || None);
         if let Some(slot) = self.places.get_mut(at) {
@@ -71,7 +82,7 @@ pub fn place_of(number: u64) -> usize {
 }
 
 /// The number that says which kind a run is of, which is to be counted later.
-fn number(facts: &Facts) -> Option<u64> {
+pub(super) fn number(facts: &Facts) -> Option<u64> {
     let ([rule], [event]) = (facts.rules, facts.origin.events()) else { return None };
     let is_plain = event.entity.is_none() && facts.to_count.is_some();
     rule.number.filter(|_| is_plain)

@@ -22,13 +22,16 @@ const TIMES: usize = 2;
 /// Figures of each target.
 const PER_TARGET: usize = 3;
 
+/// Figures of a run with one target.
+pub const ONE_TARGET: usize = TIMES + PER_TARGET;
+
 /// Most targets of a run that is counted later.
 const TARGETS_MAX: usize = 15;
 
 /// Most figures of such a run.
 const FIGURES_MAX: usize = TIMES + PER_TARGET * TARGETS_MAX;
 
-/// Most keys of one, and most microseconds.
+/// Most keys of one, and most microseconds: all bits of a figure.
 const NUMBER_MAX: u64 = u16::MAX as u64;
 
 /// A run that is to be counted.
@@ -47,19 +50,13 @@ pub struct Run<'a> {
 /// What a run came to: see the format.
 #[derive(Clone, Copy, Debug)]
 pub enum Figures<'a> {
-    /// Of one target.
-    One([u16; TIMES + PER_TARGET]),
+    /// Of one target, whose keys all went.
+    One([u16; ONE_TARGET]),
     /// Of any number of targets, as bytes.
     Any(&'a [u8]),
 }
 
 impl Figures<'_> {
-    /// Of one target that took keys, and these are all.
-    pub(super) fn one([resolve, delete, matched, deleted]: [u32; 4]) -> Self {
-        // They are small: see `can_wait`.
-        Self::One([resolve as u16, delete as u16, 0, matched as u16, deleted as u16])
-    }
-
     /// How many they are.
     pub fn len(&self) -> usize {
         match self {
@@ -103,14 +100,13 @@ pub fn can_wait(plan: &Plan, outcome: &Outcome) -> bool {
     let Origin::Events(events) = &plan.origin else { return false };
     let [event] = events.as_slice() else { return false };
     let Count { matched, deleted, marked, absent, warmed } = outcome.total;
-    let is_small = |number| number <= NUMBER_MAX;
     event.follows.is_none()
         && plan.rules.len() <= LISTED_MAX
         && plan.rules.iter().all(|rule| rule.name.is_some() && !rule.collects)
         && plan.targets.len() <= TARGETS_MAX
-        && (outcome.refused, outcome.dead_names, outcome.warm_refused) == (0, 0, 0)
-        && (marked, warmed, matched) == (0, 0, deleted + absent)
-        && [matched, outcome.resolve_micros, outcome.delete_micros].into_iter().all(is_small)
+        && (outcome.refused | outcome.dead_names | outcome.warm_refused | marked | warmed) == 0
+        && matched == deleted + absent
+        && (matched | outcome.resolve_micros | outcome.delete_micros) <= NUMBER_MAX
 }
 
 impl<'a> Run<'a> {

@@ -19,8 +19,10 @@ const HEADER_BYTES: usize = 2 * size_of::<u32>();
 pub struct Tape {
     /// What all entries may weigh together.
     most: u64,
-    /// The oldest first.
-    blocks: VecDeque<Block>,
+    /// Those that are full, the oldest first.
+    before: VecDeque<Block>,
+    /// The one that takes entries.
+    last: Block,
     /// What the entries of all blocks weigh.
     weight: u64,
     /// How many blocks went.
@@ -54,12 +56,10 @@ impl Tape {
 
     /// Appends what is written to the end of the bytes, with the weight that is given back; with
     /// none, there is no entry. Says whether there is. It may have a number, which only grows.
+    /// Before it, a block is begun where one [is full](Self::is_full).
     #[inline]
     pub fn write(&mut self, number: u64, write: impl FnOnce(&mut Vec<u8>) -> u64) -> bool {
-        if self.is_full() {
-            self.begin_block();
-        }
-        let Some(block) = self.blocks.back_mut() else { return false };
+        let block = &mut self.last;
         let start = block.bytes.len();
         block.bytes.extend_from_slice(&[0; HEADER_BYTES]);
         let weight = write(&mut block.bytes);
@@ -79,14 +79,15 @@ impl Tape {
 
     /// Whether another entry begins a block.
     pub fn is_full(&self) -> bool {
-        self.blocks.back().is_none_or(|block| block.bytes.len() >= BLOCK_BYTES)
+        self.last.bytes.len() >= BLOCK_BYTES
     }
 
     /// Begins a block; those go of which nothing is shown.
     #[cold]
     pub fn begin_block(&mut self) {
-        for _ in 0..self.going() {
-            let Some(mut block) = self.blocks.pop_front() else { continue };
+        let going = self.going();
+        self.before.push_back(std::mem::take(&mut self.last));
+        for mut block in self.before.drain(..going) {
             self.weight -= block.weight;
             self.gone += 1;
             // One that a single entry made large is not held.
@@ -97,7 +98,7 @@ impl Tape {
         }
         let new = || Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 4);
         let bytes = self.spare.take().unwrap_or_else(new);
-        self.blocks.push_back(Block { bytes, weight: 0, last: 0 });
+        self.last.bytes = bytes;
     }
 
     /// How many blocks go when another begins: those of which nothing is shown.
@@ -107,32 +108,33 @@ impl Tape {
             weight -= block.weight;
             weight >= self.most
         };
-        self.blocks.iter().take_while(is_over).count()
+        self.blocks().take_while(is_over).count()
+    }
+
+    fn blocks(&self) -> impl DoubleEndedIterator<Item = &Block> {
+        self.before.iter().chain(std::iter::once(&self.last))
     }
 
     /// The entries of those of the first blocks that have numbers from `least` on, shown or not,
     /// the oldest first.
     pub fn first(&self, blocks: usize, least: u64) -> impl Iterator<Item = &[u8]> {
-        let blocks = self.blocks.iter().take(blocks).filter(move |block| block.last >= least);
+        let blocks = self.blocks().take(blocks).filter(move |block| block.last >= least);
         blocks.flat_map(Block::entries).map(|entry| entry.bytes)
     }
 
     /// The numbers of the blocks that there are, those that went counted too.
     pub fn block_numbers(&self) -> RangeInclusive<usize> {
-        self.gone..=self.gone + self.blocks.len().saturating_sub(1)
+        self.gone..=self.gone + self.before.len()
     }
 
     /// Behind the last entry.
     pub fn end(&self) -> Mark {
-        Mark {
-            block: *self.block_numbers().end(),
-            byte: self.blocks.back().map_or(0, |b| b.bytes.len()),
-        }
+        Mark { block: *self.block_numbers().end(), byte: self.last.bytes.len() }
     }
 
     /// How many blocks have something behind the mark, or may have.
     pub fn blocks_since(&self, mark: Mark) -> usize {
-        (self.gone + self.blocks.len()).saturating_sub(mark.block)
+        (self.gone + self.before.len() + 1).saturating_sub(mark.block)
     }
 
     /// How many blocks there are before that of the mark.
@@ -140,12 +142,17 @@ impl Tape {
         mark.block.saturating_sub(self.gone)
     }
 
-    /// The entries behind the mark, shown or not, the oldest first.
-    pub fn since(&self, mark: Mark) -> impl Iterator<Item = &[u8]> {
-        let blocks = self.blocks.iter().skip(self.blocks_before(mark)).enumerate();
-        blocks.flat_map(move |(at, block)| {
-            block.entries_from(if at == 0 { mark.byte } else { 0 }).map(|entry| entry.bytes)
-        })
+    /// Tells the entries behind the mark, shown or not, the oldest first.
+    #[inline]
+    pub fn each_since<'a>(&'a self, mark: Mark, mut each: impl FnMut(&'a [u8])) {
+        let blocks = self.blocks().skip(self.blocks_before(mark));
+        for (at, block) in blocks.enumerate() {
+            let mut rest =
+                block.bytes.get(if at == 0 { mark.byte } else { 0 }..).unwrap_or_default();
+            while let Some(entry) = take_entry(&mut rest) {
+                each(entry.bytes);
+            }
+        }
     }
 
     /// What all entries may weigh from now on; what is too much goes, and its memory.
@@ -154,6 +161,9 @@ impl Tape {
         let old = std::mem::replace(self, Self::new(most));
         let mut kept: Vec<_> = old.last_of(most.min(old.most)).collect();
         while let Some(entry) = kept.pop() {
+            if self.is_full() {
+                self.begin_block();
+            }
             self.write(0, |out| {
                 out.extend_from_slice(entry.bytes);
                 entry.weight
@@ -186,7 +196,7 @@ impl Tape {
     }
 
     fn held(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.blocks.iter().rev().flat_map(|block| {
+        self.blocks().rev().flat_map(|block| {
             let entries: Vec<_> = block.entries().collect();
             entries.into_iter().rev()
         })
@@ -208,12 +218,7 @@ struct Entry<'a> {
 impl Block {
     /// The entries, the oldest first.
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.entries_from(0)
-    }
-
-    /// Those from a place between them on.
-    fn entries_from(&self, byte: usize) -> impl Iterator<Item = Entry<'_>> {
-        let mut rest = self.bytes.get(byte..).unwrap_or_default();
+        let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || take_entry(&mut rest))
     }
 }
@@ -248,6 +253,9 @@ mod tests {
             let (mut list, mut most): (VecDeque<(Vec<u8>, u64)>, _) = (VecDeque::new(), most);
             for (at, (len, weight)) in entries.into_iter().enumerate() {
                 let entry = vec![at as u8; len];
+                if tape.is_full() {
+                    tape.begin_block();
+                }
                 let is_there = tape.write(0, |out| {
                     out.extend_from_slice(&entry);
                     weight
@@ -278,9 +286,11 @@ mod tests {
     #[test]
     fn what_is_not_shown_is_not_held() {
         let mut tape = Tape::new(100);
-        let held =
-            |tape: &Tape| tape.blocks.iter().map(|block| block.bytes.capacity()).sum::<usize>();
+        let held = |tape: &Tape| tape.blocks().map(|block| block.bytes.capacity()).sum::<usize>();
         let write = |tape: &mut Tape, len: usize| {
+            if tape.is_full() {
+                tape.begin_block();
+            }
             tape.write(0, |out| {
                 out.resize(out.len() + len, 7);
                 1

@@ -14,6 +14,21 @@ fn caller(user: &str) -> Caller {
     Caller { user: user.to_owned(), client: 7 }
 }
 
+/// Notes a plan as the state does, as if what waits were counted.
+fn note(journal: &mut Journal, facts: &Facts, plan: &Plan, outcome: &Outcome) {
+    if journal.is_full() {
+        if journal.must_be_counted() {
+            journal.counted();
+        }
+        journal.make_room();
+    }
+    let is_done =
+        facts.to_count.is_some() && journal.note_short(plan, outcome, &caller("ann"), facts.at_ms);
+    if !is_done {
+        journal.note(facts, &caller("ann"), plan, outcome);
+    }
+}
+
 /// A plan of an event whose rule deletes `a:*` and marks `b`, and what became of it.
 fn planned() -> (Plan, Outcome) {
     let mut state = State::default();
@@ -42,7 +57,7 @@ fn an_entry_is_read_as_it_was_written() {
     let (plan, outcome) = planned();
     let mut journal = Journal::default();
     let facts = Facts::of(&plan, &outcome, 1_700_000_000_123);
-    journal.note(&facts, &caller("ann"), &plan, &outcome);
+    note(&mut journal, &facts, &plan, &outcome);
     journal.log(&Facts { failure: "no", ..facts }, &Caller::default());
     let [second, first] = &journal.last(9)[..] else { panic!() };
     let expected = Entry {
@@ -72,7 +87,7 @@ fn a_key_is_told_why_it_went() {
     let (plan, outcome) = planned();
     let mut journal = Journal::default();
     for at_ms in [5, 6] {
-        journal.note(&Facts::of(&plan, &outcome, at_ms), &caller("ann"), &plan, &outcome);
+        note(&mut journal, &Facts::of(&plan, &outcome, at_ms), &plan, &outcome);
     }
     let why = |journal: &mut Journal, db, key: &[u8]| -> Vec<(u64, String, Vec<u8>, bool)> {
         let causes = journal.why(Db(db), key, 9).into_iter();
@@ -100,7 +115,7 @@ fn keys_of_any_length_are_found() {
         let mut outcome = Outcome::of(&plan);
         (0..plan.names.len()).for_each(|at| outcome.count(&plan, at, |count| count.deleted += 1));
         let mut journal = Journal::default();
-        journal.note(&Facts::of(&plan, &outcome, 1), &caller("ann"), &plan, &outcome);
+        note(&mut journal, &Facts::of(&plan, &outcome, 1), &plan, &outcome);
         for key in &keys {
             assert_eq!(journal.why(Db(0), key.as_bytes(), 9).len(), 1, "{lengths:?}");
         }
@@ -110,12 +125,14 @@ fn keys_of_any_length_are_found() {
 
 /// What a run that waits came to, with what it is of.
 fn waiting(journal: &Journal) -> Vec<(u64, Vec<u8>, Vec<u16>)> {
-    let of = |(run, _): (Run, _)| {
+    let mut waiting = vec![];
+    journal.each_waiting(|of| {
+        let run = of.run();
         let mut figures = vec![0; run.figures.len()];
         run.figures.write(&mut figures);
-        (run.at_ms, run.kind.to_vec(), figures)
-    };
-    journal.waiting().map(of).collect()
+        waiting.push((run.at_ms, run.kind.to_vec(), figures));
+    });
+    waiting
 }
 
 /// Numbers of rules; of the first three two share a place.
@@ -158,13 +175,10 @@ proptest! {
             (0..plan.names.len()).for_each(|at| outcome.count(&plan, at, |count| count.deleted += 1));
             for (journal, number) in journals.iter_mut().zip([Some(NUMBERS[rule]), None]) {
                 plan.rules[0].number = number;
-                if journal.must_be_counted() {
-                    journal.counted();
-                }
                 let facts = Facts::of(&plan, &outcome, at_ms);
                 let to_count = (what != 12).then_some(&*outcome.per_target);
                 let facts = Facts { to_count, ..facts };
-                journal.note(&facts, &caller("ann"), &plan, &outcome);
+                note(journal, &facts, &plan, &outcome);
             }
             let [known, written] = &journals;
             prop_assert_eq!(known.last(200), written.last(200));
@@ -189,7 +203,7 @@ fn both_rings_are_bounded() {
     journal.set_limits(limits);
     let facts = Facts::of(&plan, &outcome, 0);
     for at_ms in 0..9 {
-        journal.note(&Facts { at_ms, ..facts }, &caller("ann"), &plan, &outcome);
+        note(&mut journal, &Facts { at_ms, ..facts }, &plan, &outcome);
         let fast = Facts { at_ms: 100, delete_micros: 69_999, ..facts };
         journal.log(&fast, &caller("ann"));
     }
@@ -198,13 +212,13 @@ fn both_rings_are_bounded() {
     assert_eq!(journal.keys_known(), 2);
     // Of a wide plan the last keys are kept.
     journal.set_limits(JournalLimits { why_keys: 1, ..limits });
-    journal.note(&facts, &caller("ann"), &plan, &outcome);
+    note(&mut journal, &facts, &plan, &outcome);
     assert_eq!((journal.why(Db(3), b"a:1", 9).len(), journal.why(Db(3), b"b", 9).len()), (0, 1));
     assert_eq!(journal.keys_known(), 1);
     journal.set_limits(JournalLimits { slower_than_micros: None, log_len: 2, why_keys: 0 });
     assert_eq!(journal.keys_known(), 0);
     journal.clear_log();
-    journal.note(&facts, &caller("ann"), &plan, &outcome);
+    note(&mut journal, &facts, &plan, &outcome);
     assert_eq!((journal.log_len(), journal.keys_known()), (0, 0));
     assert_eq!(journal.why(Db(3), b"b", 9), []);
     journal.set_limits(limits);
@@ -223,26 +237,26 @@ fn what_is_logged_outlives_what_is_known_of_keys() {
         journal.last(9).iter().map(|entry| (entry.at_ms, entry.id)).collect()
     };
     for at_ms in 1..=4 {
-        journal.note(&slow(at_ms), &caller("ann"), &plan, &outcome);
+        note(&mut journal, &slow(at_ms), &plan, &outcome);
     }
     journal.log(&slow(5), &caller("ann"));
     let first = journal.last(9);
     for at_ms in 0..10_000 {
         let fast = Facts { at_ms, resolve_micros: 0, delete_micros: 0, ..facts };
-        journal.note(&fast, &caller("ann"), &plan, &outcome);
+        note(&mut journal, &fast, &plan, &outcome);
     }
     assert_eq!(journal.last(9), first);
     assert_eq!((times(&journal), journal.keys_known()), (vec![(5, 5), (4, 4), (3, 3)], 10));
-    journal.note(&slow(6), &caller("ann"), &plan, &outcome);
+    note(&mut journal, &slow(6), &plan, &outcome);
     journal.set_limits(JournalLimits { why_keys: 0, ..limits });
-    journal.note(&slow(7), &caller("ann"), &plan, &outcome);
+    note(&mut journal, &slow(7), &plan, &outcome);
     assert_eq!((times(&journal), journal.keys_known()), (vec![(7, 7), (6, 6), (5, 5)], 0));
     journal.set_limits(JournalLimits { log_len: 1, ..limits });
     assert_eq!(times(&journal), [(7, 7)]);
     // Of what is in both places there is one.
     journal.set_limits(limits);
     for at_ms in 8..10 {
-        journal.note(&slow(at_ms), &caller("ann"), &plan, &outcome);
+        note(&mut journal, &slow(at_ms), &plan, &outcome);
     }
     (0..3).for_each(|_| journal.set_limits(limits));
     assert_eq!((times(&journal), journal.log_len()), (vec![(9, 9), (8, 8), (7, 7)], 3));

@@ -13,19 +13,19 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
 use super::row::{Spans, Sum};
-use super::times::Few;
+use super::times::FEW;
 use super::{NAMES_MAX, Stats, row_of};
 use crate::domain::State;
 use crate::domain::journal::{
-    Facts, PLACES, Run, RunKind, names, place_of, take_targets, targets_of, times_of,
+    Facts, ONE_TARGET, PLACES, Run, RunKind, place_of, targets_of, times_of,
 };
 use crate::domain::outcome::Count;
 use crate::domain::recent;
 use crate::domain::rule_table::RuleTable;
 use crate::domain::top::{TOGETHER, Texts};
 
-/// Numbers of a kind that may wait: 64 runs of a rule with one target.
-const NUMBERS_MAX: usize = 320;
+/// Numbers of a kind that may wait, if its runs have one target each.
+const NUMBERS_MAX: usize = FEW * ONE_TARGET;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,8 @@ struct Runs {
     last_ms: u64,
     /// How many numbers each has.
     run_len: usize,
+    /// How many there may be: of so many runs as are counted together, or as fit in.
+    most: usize,
     /// See [`Run::figures`]; run by run.
     numbers: [u16; NUMBERS_MAX],
     /// How many of the numbers there are.
@@ -60,11 +62,13 @@ struct Runs {
 
 impl Runs {
     fn of(run: &Run) -> Self {
+        let run_len = run.figures.len().max(1);
         Self {
             kind: SmallVec::from_slice(run.kind),
             number: run.number,
             last_ms: 0,
-            run_len: run.figures.len().max(1),
+            run_len,
+            most: (FEW * run_len).min(NUMBERS_MAX),
             numbers: [0; NUMBERS_MAX],
             len: 0,
         }
@@ -73,7 +77,7 @@ impl Runs {
     /// Whether one more run fits in.
     fn takes(&self, run: &Run) -> bool {
         self.len > 0
-            && self.len + self.run_len <= NUMBERS_MAX
+            && self.len + self.run_len <= self.most
             && recent::slot(self.last_ms) == recent::slot(run.at_ms)
     }
 
@@ -82,11 +86,6 @@ impl Runs {
         let free = self.numbers.get_mut(self.len..).unwrap_or_default();
         run.figures.write(free);
         self.len += self.run_len;
-    }
-
-    /// The figures of each run.
-    fn each(&self) -> impl Iterator<Item = &[u16]> {
-        self.numbers.get(..self.len).unwrap_or_default().chunks_exact(self.run_len)
     }
 }
 
@@ -101,16 +100,14 @@ impl State {
     /// Counts what waits in the journal.
     pub(super) fn count_waiting(&mut self) {
         let (mut keys, mut texts) = (vec![], Texts::default());
-        for (run, mut rest) in self.journal.waiting() {
-            self.stats.count_run(&self.rules, &run);
-            if take_targets(&mut rest, |target| texts.push(target.group, target.text)).is_some() {
-                keys.extend(names(rest));
-            }
+        self.journal.each_waiting(|waiting| {
+            self.stats.count_run(&self.rules, &waiting.run());
+            waiting.ranked(|group, text| texts.push(group, text), |key| keys.push(key));
             // Many are looked up side by side.
             if keys.len() >= TOGETHER {
                 self.stats.top.keys.add_all(keys.drain(..));
             }
-        }
+        });
         self.stats.top.keys.add_all(keys.into_iter());
         self.stats.top.add_texts(texts);
         self.journal.counted();
@@ -127,6 +124,7 @@ impl Stats {
     }
 
     /// Puts a run to those of its kind.
+    #[inline]
     pub(super) fn count_run(&mut self, rules: &RuleTable, run: &Run) {
         let Pending { hasher, kinds, numbered, has_any, .. } = &mut self.pending;
         *has_any = true;
@@ -147,11 +145,12 @@ impl Stats {
     }
 
     /// The first run of a kind comes, or one that does not fit in with the others.
+    #[cold]
     fn begin(&mut self, rules: &RuleTable, hash: u64, run: &Run, known: Option<Runs>) {
         let is_new = known.is_none();
         let mut runs = known.unwrap_or_else(|| Runs::of(run));
         self.sort_in(&mut runs);
-        self.prepare(rules, run);
+        self.prepare(rules, run.kind);
         runs.push(run);
         if is_new && self.pending.kinds.len() >= NAMES_MAX {
             self.settle();
@@ -168,12 +167,13 @@ impl Stats {
     }
 
     /// The same of a kind that has a number.
+    #[cold]
     fn begin_numbered(&mut self, rules: &RuleTable, place: usize, run: &Run) {
         let mut known = self.pending.numbered.get_mut(place).and_then(Option::take);
         if let Some(runs) = &mut known {
             self.sort_in(runs);
         }
-        self.prepare(rules, run);
+        self.prepare(rules, run.kind);
         let mut runs = known.filter(|known| known.number == run.number);
         runs.get_or_insert_with(|| Box::new(Runs::of(run))).push(run);
         self.pending.numbered.resize_with(PLACES, || None);
@@ -182,9 +182,9 @@ impl Stats {
         }
     }
 
-    /// There are rows for the rules of a run.
-    fn prepare(&mut self, rules: &RuleTable, run: &Run) {
-        let names = RunKind::read(run.kind).map(|kind| kind.rules);
+    /// There are rows for the rules of a kind.
+    fn prepare(&mut self, rules: &RuleTable, kind: &[u8]) {
+        let names = RunKind::read(kind).map(|kind| kind.rules);
         // That of a rule which is gone since goes again when the rules settle.
         for name in names.iter().flatten() {
             self.rule_row(rules, name);
@@ -205,22 +205,28 @@ impl Stats {
     }
 
     fn sort_in(&mut self, runs: &mut Runs) {
-        if runs.len == 0 {
-            return;
+        if runs.len > 0 {
+            let numbers = runs.numbers.get(..runs.len).unwrap_or_default();
+            // Most have one target: of a length that is known beforehand they are read faster.
+            match numbers.as_chunks::<ONE_TARGET>() {
+                (each, []) if runs.run_len == ONE_TARGET => {
+                    self.sort_in_each(runs, each.iter().map(<[u16; ONE_TARGET]>::as_slice));
+                }
+                _ => self.sort_in_each(runs, numbers.chunks_exact(runs.run_len)),
+            }
+            (runs.len, runs.last_ms) = (0, 0);
         }
+    }
+
+    /// `each`: the figures of each run.
+    #[inline(always)]
+    fn sort_in_each<'a>(&mut self, runs: &Runs, each: impl Iterator<Item = &'a [u16]> + Clone) {
         let Some(kind) = RunKind::read(&runs.kind) else { return };
-        let mut all = Sum::default();
-        for run in runs.each() {
-            let mut keys = Count::default();
-            targets_of(run).for_each(|(_, count)| keys.add(count));
-            all.add_run(keys);
+        let (mut all, mut times) = (Sum::default(), Spans::default());
+        for run in each.clone() {
+            all.add_run(sum(targets_of(run)));
+            times.push(times_of(run));
         }
-        let times = || runs.each().map(times_of);
-        let times = Spans {
-            resolve: Few::of(times().map(|(resolve, _)| resolve)),
-            delete: Few::of(times().map(|(_, delete)| delete)),
-            both: Few::of(times().map(|(resolve, delete)| resolve + delete)),
-        };
         self.events += all.runs;
         self.events_unmatched += if kind.rules.is_empty() { all.runs } else { 0 };
         self.all.add_runs(&all, &times, runs.last_ms);
@@ -232,18 +238,26 @@ impl Stats {
         for (rule, name) in kind.rules.iter().enumerate() {
             let len = kind.targets.iter().filter(|of| **of == rule).count();
             let Some(row) = self.rules.get_mut(*name) else { continue };
-            let mut sum = Sum::default();
-            for run in runs.each() {
-                let mut keys = Count::default();
-                for (at, (is_wasted, count)) in targets_of(run).skip(first).take(len).enumerate() {
-                    row.record_target(at, is_wasted, count);
-                    keys.add(count);
-                }
-                sum.add_run(keys);
+            for at in 0..len {
+                let of_target = each.clone().filter_map(|run| targets_of(run).nth(first + at));
+                row.record_target(at, of_target);
             }
-            row.row.add_runs(&sum, &times, runs.last_ms);
+            let mut of_rule = all;
+            if kind.rules.len() > 1 {
+                of_rule = Sum::default();
+                let targets = |run| targets_of(run).skip(first).take(len);
+                each.clone().for_each(|run| of_rule.add_run(sum(targets(run))));
+            }
+            row.row.add_runs(&of_rule, &times, runs.last_ms);
             first += len;
         }
-        (runs.len, runs.last_ms) = (0, 0);
     }
+}
+
+/// What became of the keys of targets together.
+fn sum(targets: impl Iterator<Item = (bool, Count)>) -> Count {
+    targets.fold(Count::default(), |mut sum, (_, count)| {
+        sum.add(count);
+        sum
+    })
 }

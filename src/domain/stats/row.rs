@@ -38,11 +38,20 @@ pub(super) struct Sum {
 }
 
 /// The times of such runs: to find the keys, to delete them, and both together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Spans {
-    pub resolve: Few,
-    pub delete: Few,
-    pub both: Few,
+    resolve: Few,
+    delete: Few,
+    both: Few,
+}
+
+impl Spans {
+    /// Those of a run, in microseconds.
+    pub(super) fn push(&mut self, (resolve, delete): (u32, u32)) {
+        self.resolve.push(resolve);
+        self.delete.push(delete);
+        self.both.push(resolve + delete);
+    }
 }
 
 impl Sum {

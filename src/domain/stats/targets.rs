@@ -115,10 +115,11 @@ impl RuleRow {
         }
     }
 
-    /// Counts a run of the target at a position, which was no name outside the fence.
-    pub(super) fn record_target(&mut self, at: usize, is_wasted: bool, count: Count) {
+    /// Counts runs of the target at a position, which was no name outside the fence: whether it
+    /// matched nothing, and what became of its keys.
+    pub(super) fn record_target(&mut self, at: usize, runs: impl Iterator<Item = (bool, Count)>) {
         if let Some(row) = self.targets.get_mut(at) {
-            row.record(is_wasted, false, count);
+            runs.for_each(|(is_wasted, count)| row.record(is_wasted, false, count));
         }
     }
 }

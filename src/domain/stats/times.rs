@@ -5,8 +5,6 @@
 //! of microseconds has its own count; beyond, each doubling has [`HALF`] counts of equal width, so
 //! that a time is told to within a hundred-and-twenty-eighth of itself.
 
-use smallvec::SmallVec;
-
 /// Longest time that is told apart, in microseconds: a minute. Longer ones count as this.
 pub const MICROS_MAX: u64 = 60_000_000;
 
@@ -50,26 +48,38 @@ fn longest(place: usize) -> u64 {
     ((base + 1) << shift) - 1
 }
 
+/// Most of a [`Few`].
+pub(super) const FEW: usize = 64;
+
 /// A few times that are counted in several distributions: where is found out once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Few {
     /// By [`place`]; of times in [`u16`] and their sums they are small.
-    places: SmallVec<[u16; 64]>,
+    places: [u16; FEW],
+    len: usize,
     sum: u64,
     min: u64,
     max: u64,
 }
 
+impl Default for Few {
+    fn default() -> Self {
+        Self { places: [0; FEW], len: 0, sum: 0, min: u64::MAX, max: 0 }
+    }
+}
+
 impl Few {
-    pub(super) fn of(times: impl Iterator<Item = u32>) -> Self {
-        let mut few = Self { min: u64::MAX, ..Self::default() };
-        for micros in times.map(u64::from) {
-            few.places.push(place(micros) as u16);
-            few.sum += micros;
-            few.min = few.min.min(micros);
-            few.max = few.max.max(micros);
+    /// Another time, in microseconds; no more than [`FEW`] of them.
+    #[inline]
+    pub(super) fn push(&mut self, micros: u32) {
+        let micros = u64::from(micros);
+        if let Some(slot) = self.places.get_mut(self.len) {
+            *slot = place(micros) as u16;
+            self.len += 1;
+            self.sum += micros;
+            self.min = self.min.min(micros);
+            self.max = self.max.max(micros);
         }
-        few
     }
 }
 
@@ -80,13 +90,13 @@ impl Times {
         if last >= self.counts.len() {
             self.grow(last);
         }
-        for at in &few.places {
+        for at in few.places.get(..few.len).unwrap_or_default() {
             if let Some(count) = self.counts.get_mut(usize::from(*at)) {
                 *count = count.saturating_add(1);
             }
         }
         self.starts_at(place(few.min));
-        self.count += few.places.len() as u64;
+        self.count += few.len as u64;
         self.sum += few.sum;
         self.max = self.max.max(few.max);
     }
@@ -268,7 +278,9 @@ mod tests {
             let mut few = Times::default();
             for all in all.chunks(40) {
                 // Few are short.
-                few.record_few(&Few::of(all.iter().map(|time| (*time).min(1 << 17) as u32)));
+                let mut some = Few::default();
+                all.iter().for_each(|time| some.push((*time).min(1 << 17) as u32));
+                few.record_few(&some);
             }
             let mut short = Times::default();
             all.iter().for_each(|time| short.record((*time).min(1 << 17)));
