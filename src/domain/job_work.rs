@@ -141,6 +141,7 @@ impl State {
         if self.uncounted {
             return;
         }
+        self.make_room();
         self.stats.top.record_keys(&work.plan, &work.outcome);
         let facts = Facts::of(&work.plan, &work.outcome, now_ms);
         let head = self.jobs.under_way.iter().find(|job| job.id == work.id).map(|job| &job.head);

@@ -182,7 +182,7 @@ impl Journal {
         is_kept
     }
 
-    /// Whether [`make_room`](Self::make_room) is to be called before another entry is written.
+    /// Whether [`make_room`](Self::make_room) is to be called before keys of a plan are noted.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.keys.is_full()
@@ -212,9 +212,6 @@ impl Journal {
 
     /// Why the keys of a part of a plan went, which is logged when all is done.
     pub fn note_keys(&mut self, facts: &Facts, by: &Caller, plan: &Plan, outcome: &Outcome) {
-        if self.is_full() {
-            self.make_room();
-        }
         self.keep_keys(facts, 0, by, plan, outcome);
     }
 

@@ -114,12 +114,15 @@ fn keys_of_any_length_are_found() {
         let plan = build(&mut state, Db(0), request).unwrap();
         let mut outcome = Outcome::of(&plan);
         (0..plan.names.len()).for_each(|at| outcome.count(&plan, at, |count| count.deleted += 1));
-        let mut journal = Journal::default();
-        note(&mut journal, &Facts::of(&plan, &outcome, 1), &plan, &outcome);
-        for key in &keys {
-            assert_eq!(journal.why(Db(0), key.as_bytes(), 9).len(), 1, "{lengths:?}");
+        for to_count in [None, Some(outcome.per_target.as_slice())] {
+            let mut journal = Journal::default();
+            let facts = Facts { to_count, ..Facts::of(&plan, &outcome, 1) };
+            note(&mut journal, &facts, &plan, &outcome);
+            for key in &keys {
+                assert_eq!(journal.why(Db(0), key.as_bytes(), 9).len(), 1, "{lengths:?}");
+            }
+            assert_eq!(journal.why(Db(0), b"kk", 9), []);
         }
-        assert_eq!(journal.why(Db(0), b"kk", 9), []);
     }
 }
 

@@ -31,9 +31,7 @@ impl State {
             return;
         }
         self.stats.busy_micros += outcome.resolve_micros + outcome.delete_micros;
-        if self.journal.is_full() {
-            self.make_room();
-        }
+        self.make_room();
         let is_done = failure.is_none() && self.journal.note_short(plan, outcome, by, now_ms);
         if !is_done {
             self.note_any(plan, outcome, by, failure, now_ms);
@@ -70,9 +68,16 @@ impl State {
         }
     }
 
-    /// The journal takes another entry.
+    /// The journal takes another entry; no run that waits to be counted goes for it.
+    #[inline]
+    pub(in crate::domain) fn make_room(&mut self) {
+        if self.journal.is_full() {
+            self.begin_block();
+        }
+    }
+
     #[cold]
-    fn make_room(&mut self) {
+    fn begin_block(&mut self) {
         if self.journal.must_be_counted() {
             self.count_waiting();
         }
@@ -86,6 +91,7 @@ impl State {
         }
         self.stats.record_part(&self.rules, plan, outcome);
         self.stats.top.record_keys(plan, outcome);
+        self.make_room();
         self.journal.note_keys(&Facts::of(plan, outcome, now_ms), by, plan, outcome);
     }
 

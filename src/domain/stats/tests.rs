@@ -231,6 +231,22 @@ fn every_run_is_counted_once_however_little_is_kept_of_them() {
 }
 
 #[test]
+fn what_is_noted_in_parts_pushes_out_no_run_that_waits() {
+    let mut state = state_with(&[("r", r#"{"eventType":"e","cacheKeys":["k"]}"#)], &["k"]);
+    state.set_journal_limits(JournalLimits { why_keys: 1, ..JournalLimits::default() });
+    let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+    let plan = build(&mut state, Db(0), request).unwrap();
+    let mut outcome = Outcome::of(&plan);
+    outcome.count(&plan, 0, |count| count.deleted += 1);
+    for at in 0..1000 {
+        state.note(&plan, &outcome, &Caller::default(), None, at);
+        (0..at % 5).for_each(|_| state.note_part(&plan, &outcome, &Caller::default(), at));
+    }
+    state.catch_up();
+    assert_eq!(state.stats.rules["r"].row.runs, 1000);
+}
+
+#[test]
 fn rules_whose_numbers_share_a_place_are_told_apart() {
     let rule = |name: &str| format!(r#"{{"eventType":"{name}","cacheKeys":["k:{{id}}"]}}"#);
     let parsed = |name: &str| parse_one(rule(name).as_bytes(), Some(name)).unwrap();
