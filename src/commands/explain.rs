@@ -112,7 +112,7 @@ fn describe(plan: &Plan, target: &PlanTarget) -> Reply {
     let rule = plan.rules.get(target.rule).and_then(|rule| rule.name.as_deref());
     Reply::map([
         ("rule", rule.map_or(Reply::Null, Reply::bulk)),
-        ("kind", Reply::text(target.kind)),
+        ("kind", Reply::text(target.kind_name())),
         ("target", Reply::bulk(target.text.clone())),
         ("strategy", Reply::text(target.strategy.as_str())),
         ("candidates", Reply::count(target.candidates)),

@@ -188,7 +188,9 @@ fn describe(request: &Request) -> Vec<u8> {
     match (events.next(), events.count(), request.targets.as_slice()) {
         (Some(first), 0, _) => format!("event {}", first.event),
         (Some(first), others, _) => format!("event {} and {others} more", first.event),
-        (None, _, [(_, target)]) => format!("purge {} {}", target.kind(), Shown(&target.text())),
+        (None, _, [(_, target)]) => {
+            format!("purge {} {}", target.kind().as_str(), Shown(&target.text()))
+        }
         (None, _, targets) => format!("purge {} keys", targets.len()),
     }
     .into_bytes()

@@ -19,7 +19,7 @@ impl State {
         };
         let targets = (0..head.rules.len()).map(|rule| PlanTarget {
             rule,
-            kind: "",
+            kind: None,
             text: vec![],
             strategy: Strategy::NameLookup,
             candidates: 0,

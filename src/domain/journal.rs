@@ -20,7 +20,7 @@ pub use entry::{Entry, Kind};
 pub use keys::Cause;
 use kinds::Kinds;
 pub use kinds::{PLACES, place_of};
-pub use run::{ONE_TARGET, Run, RunKind, can_wait, targets_of, times_of};
+pub use run::{KindOf, ONE_TARGET, Run, RunKind, can_wait, targets_of, times_of};
 use tape::{Mark, Tape};
 pub use waiting::Waiting;
 
@@ -228,15 +228,22 @@ impl Journal {
         plan: &Plan,
         outcome: &Outcome,
     ) -> bool {
-        let (first, last) = self.keys.block_numbers().into_inner();
-        let kind = |out: &mut Vec<u8>| run::write_kind(facts, out);
-        let place = kinds::number(facts).and_then(|of| self.kinds.place(of, kind, first, last));
+        let number = facts.to_count.and_then(|_| kinds::number(facts.rules, facts.origin));
+        let place = number.and_then(|of| self.place(of, |out| run::write_kind(facts, out)));
         let stamp = Stamp { id, user: user(by, &self.agent), client: by.client, place };
         let most = usize::try_from(held_keys(&self.limits)).unwrap_or(usize::MAX);
         self.keys.write(id, |out| {
             entry::write_head(facts, &stamp, out);
             keys::write(plan, outcome, most, out)
         })
+    }
+
+    /// Where the kind of runs of a number is known, the next of which is written now. `kind` writes
+    /// it.
+    #[inline]
+    fn place(&mut self, number: u64, kind: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
+        let (first, last) = self.keys.block_numbers().into_inner();
+        self.kinds.place(number, kind, first, last)
     }
 
     fn log_apart(&mut self, facts: &Facts, by: &Caller) {

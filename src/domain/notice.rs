@@ -78,7 +78,7 @@ fn is_false(flag: &bool) -> bool {
 
 /// What an event or a purge came to; lists hold at most so many entries.
 pub fn of_outcome(plan: &Plan, outcome: &Outcome, most: usize) -> String {
-    let targets = plan.targets.iter().map(|target| (target.kind, target.text.as_slice()));
+    let targets = plan.targets.iter().map(|target| (target.kind_name(), target.text.as_slice()));
     let mut message = Message::of(&plan.origin, plan.db, &plan.rules, targets, most);
     message.deleted = Some(outcome.total.deleted);
     message.marked = Some(outcome.total.marked);
@@ -90,7 +90,7 @@ pub fn of_outcome(plan: &Plan, outcome: &Outcome, most: usize) -> String {
 /// That a job was accepted, which deletes so many keys.
 pub fn of_job(request: &Request, db: Db, matched: u64, job: u64, most: usize) -> String {
     let texts: Vec<_> =
-        request.targets.iter().map(|(_, target)| (target.kind(), target.text())).collect();
+        request.targets.iter().map(|(_, target)| (target.kind().as_str(), target.text())).collect();
     let targets = texts.iter().map(|(kind, text)| (*kind, text.as_slice()));
     let mut message = Message::of(&request.origin, db, &request.rules, targets, most);
     (message.matched, message.job) = (Some(matched), Some(job));

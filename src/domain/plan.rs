@@ -11,7 +11,7 @@ use super::key_table::{KeyId, KeyTable, TOGETHER};
 use super::lookup::{self, Found, Strategy};
 use super::name::{Db, NameList};
 use super::request::{Origin, PlanRule, Request};
-use super::rule::Resolved;
+use super::rule::{Resolved, ResolvedKind};
 use super::scan::Scan;
 use super::standing::Standing;
 
@@ -20,8 +20,8 @@ use super::standing::Standing;
 pub struct PlanTarget {
     /// Position in [`Plan::rules`].
     pub rule: usize,
-    /// `key`, `prefix`, `glob`, `regex` or `tag`.
-    pub kind: &'static str,
+    /// None for what a job takes.
+    pub kind: Option<ResolvedKind>,
     /// The name, pattern or tags, values put in.
     pub text: Vec<u8>,
     /// How the keys were found.
@@ -32,6 +32,13 @@ pub struct PlanTarget {
     pub matches: u64,
     /// Whether it is a key outside the fence.
     pub is_refused: bool,
+}
+
+impl PlanTarget {
+    /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for what a job takes.
+    pub fn kind_name(&self) -> &'static str {
+        self.kind.map_or("", ResolvedKind::as_str)
+    }
 }
 
 /// Owned: it outlives the look at the state.
@@ -335,7 +342,7 @@ fn pick(
         }
         targets.push(PlanTarget {
             rule: *rule,
-            kind: target.kind(),
+            kind: Some(target.kind()),
             text: target.text(),
             strategy: found.strategy,
             candidates: found.candidates,

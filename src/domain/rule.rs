@@ -290,13 +290,44 @@ impl Resolved {
     }
 
     /// What it is.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> ResolvedKind {
         match self {
-            Self::Key(_) => "key",
-            Self::Tag(_) | Self::Tags(_) => "tag",
-            Self::Pattern(Pattern::Prefix(_)) => "prefix",
-            Self::Pattern(Pattern::Glob(_)) => "glob",
-            Self::Pattern(Pattern::Regex(_)) => "regex",
+            Self::Key(_) => ResolvedKind::Key,
+            Self::Tag(_) | Self::Tags(_) => ResolvedKind::Tag,
+            Self::Pattern(Pattern::Prefix(_)) => ResolvedKind::Prefix,
+            Self::Pattern(Pattern::Glob(_)) => ResolvedKind::Glob,
+            Self::Pattern(Pattern::Regex(_)) => ResolvedKind::Regex,
+        }
+    }
+}
+
+/// What a [`Resolved`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolvedKind {
+    /// One key by name.
+    Key,
+    /// All names that begin so.
+    Prefix,
+    /// A Redis glob over names.
+    Glob,
+    /// A regular expression over names.
+    Regex,
+    /// All keys of tags.
+    Tag,
+}
+
+impl ResolvedKind {
+    /// All, in order.
+    pub const ALL: [Self; 5] = [Self::Key, Self::Prefix, Self::Glob, Self::Regex, Self::Tag];
+
+    /// As replies write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Prefix => "prefix",
+            Self::Glob => "glob",
+            Self::Regex => "regex",
+            Self::Tag => "tag",
         }
     }
 }

@@ -55,8 +55,9 @@ pub struct RuleRow {
     domain: FamilyId,
 }
 
-/// Counters since the start or the last reset, once [`State::catch_up`](super::State::catch_up) has counted what waits.
-/// Dry runs count in `dry_runs` alone.
+/// Counters since the start or the last reset, once
+/// [`State::catch_up`](super::State::catch_up) has counted what waits. Dry runs count in `dry_runs`
+/// alone.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     /// Events, purges and what was collected together.
@@ -207,7 +208,8 @@ impl Stats {
         rows.entry_ref(name).or_insert_with(|| RuleRow::of(rules.get(name), families))
     }
 
-    /// Sets a rule in the table, once what waits is counted: its row is that of this one from now on.
+    /// Sets a rule in the table, once what waits is counted: its row is that of this one from now
+    /// on.
     pub(super) fn set_rule(&mut self, rules: &mut RuleTable, rule: Rule) {
         if let Some(row) = self.rules.get_mut(rule.name.as_str()) {
             row.follow(&rule, &mut self.families);

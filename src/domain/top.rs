@@ -259,6 +259,11 @@ impl<'a> Texts<'a> {
             Some(Group::Keys) | None => {}
         }
     }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.tags.len() + self.patterns.len()
+    }
 }
 
 impl Top {
@@ -267,16 +272,16 @@ impl Top {
         let mut texts = Texts::default();
         for (target, count) in plan.targets.iter().zip(&outcome.per_target) {
             if count.deleted + count.marked > 0 {
-                texts.push(Group::of(target.kind), &target.text);
+                texts.push(Group::of(target.kind_name()), &target.text);
             }
         }
-        self.add_texts(texts);
+        self.add_texts(&mut texts);
     }
 
-    /// Targets hit a key once each.
-    pub(super) fn add_texts(&mut self, texts: Texts) {
-        self.tags.add_all(texts.tags.into_iter());
-        self.patterns.add_all(texts.patterns.into_iter());
+    /// Targets hit a key once each; none is left.
+    pub(super) fn add_texts(&mut self, texts: &mut Texts) {
+        self.tags.add_all(texts.tags.drain(..));
+        self.patterns.add_all(texts.patterns.drain(..));
     }
 
     /// The keys of a plan that are gone or marked.

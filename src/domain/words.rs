@@ -33,10 +33,10 @@ pub fn write_target(target: &Resolved, words: &mut Words) {
             }
         }
         Resolved::Key(text) | Resolved::Tag(text) => {
-            words.extend([target.kind().as_bytes().to_vec(), text.clone()]);
+            words.extend([target.kind().as_str().as_bytes().to_vec(), text.clone()]);
         }
         Resolved::Pattern(pattern) => {
-            words.extend([target.kind().as_bytes().to_vec(), pattern.source().to_vec()]);
+            words.extend([target.kind().as_str().as_bytes().to_vec(), pattern.source().to_vec()]);
         }
     }
 }

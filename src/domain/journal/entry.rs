@@ -9,8 +9,8 @@
 //! [the keys](super::keys) follow.
 
 use super::Facts;
-use super::kinds::Kinds;
-use super::run::{self, Figures, Run};
+use super::kinds::{Kinds, place_of};
+use super::run::{self, Figures, KindOf, Run};
 use super::short::Short;
 use crate::domain::name::{Db, Shown};
 use crate::domain::outcome::Count;
@@ -230,7 +230,7 @@ impl Numbers {
             refused: 0,
             resolve_micros: short.resolve_micros.into(),
             delete_micros: short.delete_micros.into(),
-            place: Some(short.place.into()),
+            place: Some(place_of(short.number.into())),
             lengths: [0; 3],
         }
     }
@@ -251,7 +251,7 @@ pub(super) fn write_what(facts: &Facts, out: &mut Vec<u8>) {
             .targets
             .iter()
             .take(LISTED_MAX)
-            .map(|target| format!("{} {}", target.kind, Shown(&target.text)))
+            .map(|target| format!("{} {}", target.kind_name(), Shown(&target.text)))
             .collect(),
     };
     let all = if told.is_empty() { facts.targets.len() } else { told.len() };
@@ -324,7 +324,8 @@ pub fn id_of(entry: &[u8]) -> u64 {
 pub(super) fn take_run<'a>(entry: &mut &'a [u8], kinds: &'a Kinds) -> Option<Run<'a>> {
     let Head { numbers, kind: (kind, number), figures, .. } = Head::take(entry, kinds)?;
     let figures = (!figures.is_empty()).then_some(Figures::Any(figures))?;
-    Some(Run { at_ms: numbers.at_ms, kind, number, figures })
+    let kind = number.map_or(KindOf::Own(kind), |number| KindOf::Known(number, kinds));
+    Some(Run { at_ms: numbers.at_ms, kind, figures })
 }
 
 /// Takes the head off an entry of the longer form, unread; the keys follow it.

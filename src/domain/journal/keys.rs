@@ -17,6 +17,7 @@ use super::short::Short;
 use crate::domain::name::Db;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Plan, PlanTarget};
+use crate::domain::rule::ResolvedKind;
 use crate::domain::stats::families::Group;
 use crate::domain::varint::{read_name, read_number, write_name, write_number};
 
@@ -45,12 +46,10 @@ const KINDS: [(&str, Option<Group>); 6] = [
     ("tag", Some(Group::Tags)),
 ];
 
-/// The position among them, told by the length, and of the two shortest by a letter: no jump.
+/// The position among them.
 #[inline]
-pub(super) fn code_of(kind: &str) -> u8 {
-    const BY_LENGTH: [u8; 7] = [0, 0, 0, 5, 3, 4, 2];
-    let code = BY_LENGTH.get(kind.len()).copied().unwrap_or(0);
-    if kind.as_bytes().first() == Some(&b'k') { 1 } else { code }
+pub(super) fn code_of(kind: Option<ResolvedKind>) -> u8 {
+    kind.map_or(0, |kind| kind as u8 + 1)
 }
 
 /// The kind of such a number, and what it is ranked with.
@@ -239,8 +238,11 @@ mod tests {
 
     #[test]
     fn a_kind_is_read_as_it_was_written() {
-        for (at, (kind, group)) in KINDS.iter().enumerate() {
-            assert_eq!((usize::from(code_of(kind)), Group::of(kind)), (at, *group), "{kind}");
+        let all = std::iter::once(None).chain(ResolvedKind::ALL.map(Some));
+        assert_eq!(all.clone().count(), KINDS.len());
+        for kind in all {
+            let name = kind.map_or("", ResolvedKind::as_str);
+            assert_eq!(kind_of(code_of(kind).into()), Some((name, Group::of(name))), "{kind:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Kinds of runs that are written once: those of events that one rule takes by their whole name,
 //! which most are. Their entries say where the kind is.
 
-use super::Facts;
+use crate::domain::request::{Origin, PlanRule};
 
 /// Kinds that are known at a time, by the remainder of their rule's number: some 80 KB. Of rules that
 /// share one, those have to write their kind into each entry that come later.
@@ -70,6 +70,11 @@ impl Kinds {
         self.places.get(at)?.as_ref().map(|known| (&*known.kind, known.number))
     }
 
+    /// The kind of a number.
+    pub fn of_number(&self, number: u64) -> Option<&[u8]> {
+        self.get(place_of(number)).filter(|(_, known)| *known == number).map(|(kind, _)| kind)
+    }
+
     /// The blocks are numbered anew, up to this one; entries that refer to any kind may be in it.
     pub fn renumber(&mut self, last: usize) {
         self.places.iter_mut().flatten().for_each(|known| known.last_block = last);
@@ -81,9 +86,9 @@ pub fn place_of(number: u64) -> usize {
     number as usize % PLACES
 }
 
-/// The number that says which kind a run is of, which is to be counted later.
-pub(super) fn number(facts: &Facts) -> Option<u64> {
-    let ([rule], [event]) = (facts.rules, facts.origin.events()) else { return None };
-    let is_plain = event.entity.is_none() && facts.to_count.is_some();
-    rule.number.filter(|_| is_plain)
+/// The number that says which kind a run is of, when it is to be counted later.
+#[inline]
+pub(super) fn number(rules: &[PlanRule], origin: &Origin) -> Option<u64> {
+    let ([rule], [event]) = (rules, origin.events()) else { return None };
+    rule.number.filter(|_| event.entity.is_none() && !rule.collects)
 }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::Facts;
 use super::entry::{self, LISTED_MAX};
+use super::kinds::Kinds;
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::plan::Plan;
 use crate::domain::request::Origin;
@@ -39,12 +40,29 @@ const NUMBER_MAX: u64 = u16::MAX as u64;
 pub struct Run<'a> {
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
-    /// Runs of the same bytes are of one kind (see [`RunKind::read`]).
-    pub kind: &'a [u8],
-    /// What says the same in short, where there is such a number (see `Rule::number`).
-    pub number: Option<u64>,
+    /// Of which kind it is.
+    pub kind: KindOf<'a>,
     /// What it came to.
     pub figures: Figures<'a>,
+}
+
+/// Says of which kind a run is.
+#[derive(Clone, Copy, Debug)]
+pub enum KindOf<'a> {
+    /// Runs of the same bytes are of one (see [`RunKind::read`]).
+    Own(&'a [u8]),
+    /// Runs of the same number are (see `Rule::number`); its bytes are known.
+    Known(u64, &'a Kinds),
+}
+
+impl<'a> KindOf<'a> {
+    /// The bytes.
+    pub fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Own(kind) => kind,
+            Self::Known(number, kinds) => kinds.of_number(*number).unwrap_or_default(),
+        }
+    }
 }
 
 /// What a run came to: see the format.
@@ -94,16 +112,22 @@ pub struct RunKind<'a> {
     pub targets: SmallVec<[usize; 8]>,
 }
 
-/// Whether a run can be counted later: of one event that somebody told, whose rules all delete, and
-/// with small numbers.
+/// Whether a run can be counted later: [a plain one](is_plain), whose rules all delete.
 pub fn can_wait(plan: &Plan, outcome: &Outcome) -> bool {
+    is_plain(plan, outcome)
+        && plan.rules.len() <= LISTED_MAX
+        && plan.rules.iter().all(|rule| rule.name.is_some() && !rule.collects)
+        && plan.targets.len() <= TARGETS_MAX
+}
+
+/// Whether a run is of one event that somebody told, to nothing but keys deleted or absent, with
+/// small numbers.
+#[inline]
+pub(super) fn is_plain(plan: &Plan, outcome: &Outcome) -> bool {
     let Origin::Events(events) = &plan.origin else { return false };
     let [event] = events.as_slice() else { return false };
     let Count { matched, deleted, marked, absent, warmed } = outcome.total;
     event.follows.is_none()
-        && plan.rules.len() <= LISTED_MAX
-        && plan.rules.iter().all(|rule| rule.name.is_some() && !rule.collects)
-        && plan.targets.len() <= TARGETS_MAX
         && (outcome.refused | outcome.dead_names | outcome.warm_refused | marked | warmed) == 0
         && matched == deleted + absent
         && (matched | outcome.resolve_micros | outcome.delete_micros) <= NUMBER_MAX
@@ -118,7 +142,7 @@ impl<'a> Run<'a> {
         write_figures(facts, out);
         let written = out.get(start..).unwrap_or_default();
         let (kind, figures) = written.split_at_checked(end_of_kind - start).unwrap_or_default();
-        Self { at_ms: facts.at_ms, kind, number: None, figures: Figures::Any(figures) }
+        Self { at_ms: facts.at_ms, kind: KindOf::Own(kind), figures: Figures::Any(figures) }
     }
 }
 

@@ -2,18 +2,19 @@
 //! that matched went. Most are of this form: it is written in one piece, and read as fast.
 //!
 //! # Format
-//! Six words of eight bytes: [`FORM`], the kind of the target, where the kind is and the database;
-//! number in the log; time; client; times, how many keys, and the length of the text; and the
-//! lengths of the user and of all names. Then user; text of the target; names of the keys; their lengths, of one
-//! byte each.
+//! Six words of eight bytes: [`FORM`], the kind of the target, the length of the user and the
+//! database; number in the log; time; client; times, how many keys, and the length of all names;
+//! and the number of the kind and the length of the text. Then user; text of the target; names of
+//! the keys; their lengths, of one byte each.
 
 use super::entry::Stamp;
-use super::run::{self, Figures, Run};
-use super::{Caller, Facts, Journal, held_keys, keys, user};
+use super::kinds::Kinds;
+use super::run::{self, Figures, KindOf, Run};
+use super::tape::put;
+use super::{Caller, Facts, Journal, keys, kinds, user};
 use crate::domain::name::Db;
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::plan::{Plan, PlanTarget};
-use crate::domain::request::Origin;
 use crate::domain::stats::families::Group;
 
 /// The first byte of such an entry; those of others are lower.
@@ -29,8 +30,8 @@ pub struct Short<'a> {
     /// The client; 0 for none.
     pub(super) client: u64,
     pub(super) db: Db,
-    /// Where its kind is known.
-    pub(super) place: u16,
+    /// The number of its kind.
+    pub(super) number: u32,
     pub(super) resolve_micros: u16,
     pub(super) delete_micros: u16,
     /// How many keys went.
@@ -46,95 +47,78 @@ pub struct Short<'a> {
 const WORDS: usize = 6;
 const NUMBERS_BYTES: usize = WORDS * size_of::<u64>();
 
-/// Most keys of a usual run, and most microseconds: all bits of a number.
-const NUMBER_MAX: u64 = u16::MAX as u64;
-
-/// The number of the rule and the target of a usual run: of one event that somebody told, with one
-/// rule, which takes it by its whole name and deletes, and one target.
-#[inline]
-fn usual<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<(u64, &'a PlanTarget)> {
-    let Origin::Events(events) = &plan.origin else { return None };
-    let ([event], [rule]) = (events.as_slice(), plan.rules.as_slice()) else { return None };
-    let ([target], Some(number)) = (plan.targets.as_slice(), rule.number) else { return None };
-    let Count { matched, deleted, marked: _, absent: _, warmed } = outcome.total;
-    let keys = plan.names.len() as u64;
-    let is_usual = event.follows.is_none()
-        && event.entity.is_none()
-        && !rule.collects
-        && outcome.gone.is_none()
-        && keys > 0
-        && (matched, deleted) == (keys, keys)
-        && (outcome.refused | outcome.dead_names | outcome.warm_refused | warmed) == 0
-        && (keys | outcome.resolve_micros | outcome.delete_micros) <= NUMBER_MAX;
-    is_usual.then_some((number, target))
-}
-
 impl Journal {
-    /// Writes down a usual run, of which a key went; it waits to be counted then. Says whether it
-    /// is one.
+    /// Writes down a usual run, which waits to be counted then. Says whether it is one.
+    #[inline]
     pub fn note_short(&mut self, plan: &Plan, outcome: &Outcome, by: &Caller, at_ms: u64) -> bool {
-        let Some((number, target)) = usual(plan, outcome) else { return false };
-        if plan.names.len() as u64 > held_keys(&self.limits) {
+        if !(run::is_plain(plan, outcome) && self.takes_all(plan)) {
+            return false;
+        }
+        let [target] = plan.targets.as_slice() else { return false };
+        let Some(number) = kinds::number(&plan.rules, &plan.origin) else { return false };
+        let Count { matched, deleted, .. } = outcome.total;
+        let keys = plan.names.len() as u64;
+        if keys == 0 || (matched, deleted) != (keys, keys) || outcome.gone.is_some() {
             return false;
         }
         let is_logged = self.is_logged(outcome.resolve_micros + outcome.delete_micros);
         let id = if is_logged { self.last + 1 } else { 0 };
-        let (first, last) = self.keys.block_numbers().into_inner();
-        let kind = |out: &mut Vec<u8>| {
+        let place = self.place(number, |out| {
             let to_count = Some(outcome.per_target.as_slice());
             run::write_kind(&Facts { to_count, ..Facts::of(plan, outcome, at_ms) }, out);
-        };
-        let place = self.kinds.place(number, kind, first, last);
+        });
+        if place.is_none() {
+            // Another kind is known there.
+            return false;
+        }
         let stamp = Stamp { id, user: user(by, &self.agent), client: by.client, place };
-        let is_written = self
-            .keys
-            .write(id, |out| write(plan, outcome, target, at_ms, &stamp, out).unwrap_or(0));
+        let write =
+            |room: &mut &mut [u8]| write(plan, outcome, target, at_ms, number, &stamp, room);
+        let is_written = self.keys.write_in_place(id, write);
         self.last += u64::from(is_logged && is_written);
         is_written
     }
 }
 
 /// Writes such an entry and gives the number of its keys; nothing when it has to be another one.
+#[inline]
 fn write(
     plan: &Plan,
     outcome: &Outcome,
     target: &PlanTarget,
     at_ms: u64,
+    number: u64,
     stamp: &Stamp,
-    out: &mut Vec<u8>,
+    room: &mut &mut [u8],
 ) -> Option<u64> {
-    let (start, all) = (out.len(), 0..plan.names.len());
-    let keys = all.len() as u64;
-    let names = plan.names.joined(all.clone());
+    let all = 0..plan.names.len();
+    let (keys, names) = (all.len() as u64, plan.names.joined(all.clone()));
     let short_len = |part: &[u8]| u16::try_from(part.len()).ok().map(u64::from);
     let (user_len, text_len) = (short_len(stamp.user.as_bytes())?, short_len(&target.text)?);
-    let names_len = u32::try_from(names.len()).ok().map(u64::from)?;
+    let (names_len, number) = (short_len(names)?, u32::try_from(number).ok()?);
     let words: [u64; WORDS] = [
         u64::from(FORM)
             | u64::from(keys::code_of(target.kind)) << 8
-            | (stamp.place? as u64) << 16
+            | user_len << 16
             | u64::from(plan.db.0) << 32,
         stamp.id,
         at_ms,
         stamp.client,
-        outcome.resolve_micros | outcome.delete_micros << 16 | keys << 32 | text_len << 48,
-        user_len | names_len << 32,
+        outcome.resolve_micros | outcome.delete_micros << 16 | keys << 32 | names_len << 48,
+        u64::from(number) | text_len << 32,
     ];
-    out.reserve(NUMBERS_BYTES + stamp.user.len() + target.text.len() + names.len() + all.len());
-    out.extend_from_slice(words.map(u64::to_le_bytes).as_flattened());
-    out.extend_from_slice(stamp.user.as_bytes());
-    out.extend_from_slice(&target.text);
-    out.extend_from_slice(names);
+    put(room, words.map(u64::to_le_bytes).as_flattened())?;
+    put(room, stamp.user.as_bytes())?;
+    put(room, &target.text)?;
+    put(room, names)?;
+    let (lengths, rest) = std::mem::take(room).split_at_mut_checked(all.len())?;
     let mut bits = 0;
-    out.extend(plan.names.lengths(all).map(|len| {
+    for (slot, len) in lengths.iter_mut().zip(plan.names.lengths(all)) {
         bits |= len;
-        len as u8
-    }));
-    if bits > usize::from(u8::MAX) {
-        out.truncate(start);
-        return None;
+        *slot = len as u8;
     }
-    Some(keys)
+    *room = rest;
+    (bits <= usize::from(u8::MAX)).then_some(keys)
 }
 
 impl<'a> Short<'a> {
@@ -145,19 +129,19 @@ impl<'a> Short<'a> {
         for (word, bytes) in words.iter_mut().zip(head.as_chunks().0) {
             *word = u64::from_le_bytes(*bytes);
         }
-        let [first, id, at_ms, client, small, lengths] = words;
+        let [first, id, at_ms, client, small, last] = words;
         if first as u8 != FORM {
             return None;
         }
-        let (user, rest) = rest.split_at_checked(usize::from(lengths as u16))?;
-        let (text, rest) = rest.split_at_checked(usize::from((small >> 48) as u16))?;
-        let (names, lengths) = rest.split_at_checked((lengths >> 32) as usize)?;
+        let (user, rest) = rest.split_at_checked(usize::from((first >> 16) as u16))?;
+        let (text, rest) = rest.split_at_checked(usize::from((last >> 32) as u16))?;
+        let (names, lengths) = rest.split_at_checked(usize::from((small >> 48) as u16))?;
         Some(Self {
             id,
             at_ms,
             client,
             db: Db((first >> 32) as u32),
-            place: (first >> 16) as u16,
+            number: last as u32,
             resolve_micros: small as u16,
             delete_micros: (small >> 16) as u16,
             keys: (small >> 32) as u16,
@@ -169,10 +153,12 @@ impl<'a> Short<'a> {
         })
     }
 
-    /// The run, to be counted; with its kind and the number of that.
-    pub(super) fn run(&self, kind: &'a [u8], number: u64) -> Run<'a> {
+    /// The run, to be counted.
+    #[inline]
+    pub(super) fn run(&self, kinds: &'a Kinds) -> Run<'a> {
         let figures = [self.resolve_micros, self.delete_micros, 0, self.keys, self.keys];
-        Run { at_ms: self.at_ms, kind, number: Some(number), figures: Figures::One(figures) }
+        let kind = KindOf::Known(self.number.into(), kinds);
+        Run { at_ms: self.at_ms, kind, figures: Figures::One(figures) }
     }
 
     /// The kind of its target, and what that is ranked with.

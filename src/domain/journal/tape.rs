@@ -5,11 +5,21 @@
 //! there and not shown.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::ops::RangeInclusive;
 
 /// A block takes entries until it has so many bytes: enough that one is seldom begun, few beside
 /// what is kept.
 const BLOCK_BYTES: usize = 16 << 10;
+
+/// What a block has room for beyond that: an entry of usual length finds it.
+const BLOCK_ROOM: usize = BLOCK_BYTES + BLOCK_BYTES / 4;
+
+/// What the processor fetches at once.
+const LINE_BYTES: usize = 64;
+
+/// Most lines that are fetched ahead: an eighth of what the smallest processors have near.
+const LINES_AHEAD_MAX: usize = 64;
 
 /// Before each entry: its length and its weight, of four bytes each.
 const HEADER_BYTES: usize = 2 * size_of::<u32>();
@@ -27,8 +37,10 @@ pub struct Tape {
     weight: u64,
     /// How many blocks went.
     gone: usize,
-    /// The bytes of a block that went, empty.
-    spare: Option<Vec<u8>>,
+    /// The bytes of a block that went.
+    spare: Option<Box<[u8]>>,
+    /// Where an entry is written whose length is not known before.
+    draft: Vec<u8>,
 }
 
 /// A place between entries.
@@ -42,7 +54,11 @@ pub struct Mark {
 
 #[derive(Debug, Default)]
 struct Block {
-    bytes: Vec<u8>,
+    /// The entries, and room for more.
+    room: Box<[u8]>,
+    /// How much of it entries have.
+    len: usize,
+    /// What they weigh.
     weight: u64,
     /// The highest number of an entry.
     last: u64,
@@ -54,32 +70,51 @@ impl Tape {
         Self { most, ..Self::default() }
     }
 
-    /// Appends what is written to the end of the bytes, with the weight that is given back; with
-    /// none, there is no entry. Says whether there is. It may have a number, which only grows.
+    /// Appends what is written, with the weight that is given back; with none, there is no entry.
+    /// Says whether there is. It may have a number, which only grows.
     /// Before it, a block is begun where one [is full](Self::is_full).
-    #[inline]
     pub fn write(&mut self, number: u64, write: impl FnOnce(&mut Vec<u8>) -> u64) -> bool {
-        let block = &mut self.last;
-        let start = block.bytes.len();
-        block.bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        let weight = write(&mut block.bytes);
-        let header = header(block.bytes.len() - start - HEADER_BYTES, weight);
-        match (header, block.bytes.get_mut(start..start + HEADER_BYTES)) {
-            (Some(header), Some(slot)) => slot.copy_from_slice(&header),
-            _ => {
-                block.bytes.truncate(start);
-                return false;
-            }
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.clear();
+        let weight = write(&mut draft);
+        self.last.reserve(HEADER_BYTES + draft.len());
+        let is_there = self.write_in_place(number, |room| {
+            put(room, &draft)?;
+            Some(weight)
+        });
+        // One that a single entry made large is not held.
+        if draft.capacity() <= BLOCK_ROOM {
+            self.draft = draft;
         }
+        is_there
+    }
+
+    /// The same of an entry that is written [where it stays](put), if there is room for it.
+    #[inline]
+    pub fn write_in_place(
+        &mut self,
+        number: u64,
+        write: impl FnOnce(&mut &mut [u8]) -> Option<u64>,
+    ) -> bool {
+        let block = &mut self.last;
+        let Some(room) = block.room.get_mut(block.len..) else { return false };
+        let Some((slot, mut rest)) = room.split_first_chunk_mut() else { return false };
+        let most = rest.len();
+        let Some(weight) = write(&mut rest) else { return false };
+        let len = most - rest.len();
+        let Some(header) = header(len, weight) else { return false };
+        *slot = header;
+        block.len += HEADER_BYTES + len;
         block.weight += weight;
         block.last = block.last.max(number);
         self.weight += weight;
+        block.fetch_ahead(len);
         true
     }
 
     /// Whether another entry begins a block.
     pub fn is_full(&self) -> bool {
-        self.last.bytes.len() >= BLOCK_BYTES
+        self.last.len >= BLOCK_BYTES
     }
 
     /// Begins a block; those go of which nothing is shown.
@@ -87,18 +122,15 @@ impl Tape {
     pub fn begin_block(&mut self) {
         let going = self.going();
         self.before.push_back(std::mem::take(&mut self.last));
-        for mut block in self.before.drain(..going) {
+        for block in self.before.drain(..going) {
             self.weight -= block.weight;
             self.gone += 1;
             // One that a single entry made large is not held.
-            if block.bytes.capacity() <= 2 * BLOCK_BYTES {
-                block.bytes.clear();
-                self.spare = Some(block.bytes);
+            if block.room.len() == BLOCK_ROOM {
+                self.spare = Some(block.room);
             }
         }
-        let new = || Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 4);
-        let bytes = self.spare.take().unwrap_or_else(new);
-        self.last.bytes = bytes;
+        self.last.room = self.spare.take().unwrap_or_else(|| vec![0; BLOCK_ROOM].into());
     }
 
     /// How many blocks go when another begins: those of which nothing is shown.
@@ -129,7 +161,7 @@ impl Tape {
 
     /// Behind the last entry.
     pub fn end(&self) -> Mark {
-        Mark { block: *self.block_numbers().end(), byte: self.last.bytes.len() }
+        Mark { block: *self.block_numbers().end(), byte: self.last.len }
     }
 
     /// How many blocks have something behind the mark, or may have.
@@ -147,8 +179,8 @@ impl Tape {
     pub fn each_since<'a>(&'a self, mark: Mark, mut each: impl FnMut(&'a [u8])) {
         let blocks = self.blocks().skip(self.blocks_before(mark));
         for (at, block) in blocks.enumerate() {
-            let mut rest =
-                block.bytes.get(if at == 0 { mark.byte } else { 0 }..).unwrap_or_default();
+            let start = if at == 0 { mark.byte } else { 0 };
+            let mut rest = block.bytes().get(start..).unwrap_or_default();
             while let Some(entry) = take_entry(&mut rest) {
                 each(entry.bytes);
             }
@@ -215,10 +247,43 @@ struct Entry<'a> {
     weight: u64,
 }
 
+/// Writes a part of an entry, if there is room for it.
+#[inline]
+pub fn put(room: &mut &mut [u8], part: &[u8]) -> Option<()> {
+    let (slot, rest) = std::mem::take(room).split_at_mut_checked(part.len())?;
+    slot.copy_from_slice(part);
+    *room = rest;
+    Some(())
+}
+
 impl Block {
+    fn bytes(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+
+    /// Touches the place of the next entry, if it is as long as the last: the ring was there long
+    /// ago, and it is far from the processor by now. Nobody waits for what is read; to write there,
+    /// the next entry would have to.
+    #[inline]
+    fn fetch_ahead(&self, len: usize) {
+        for line in 1..=(len / LINE_BYTES + 1).min(LINES_AHEAD_MAX) {
+            black_box(self.room.get(self.len + line * LINE_BYTES).copied());
+        }
+    }
+
+    /// There is room for so many more bytes.
+    fn reserve(&mut self, more: usize) {
+        let len = (self.len + more).max(BLOCK_ROOM);
+        if self.len + more > self.room.len() {
+            let mut room = std::mem::take(&mut self.room).into_vec();
+            room.resize(len, 0);
+            self.room = room.into();
+        }
+    }
+
     /// The entries, the oldest first.
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut rest = self.bytes.as_slice();
+        let mut rest = self.bytes();
         std::iter::from_fn(move || take_entry(&mut rest))
     }
 }
@@ -286,7 +351,7 @@ mod tests {
     #[test]
     fn what_is_not_shown_is_not_held() {
         let mut tape = Tape::new(100);
-        let held = |tape: &Tape| tape.blocks().map(|block| block.bytes.capacity()).sum::<usize>();
+        let held = |tape: &Tape| tape.blocks().map(|block| block.room.len()).sum::<usize>();
         let write = |tape: &mut Tape, len: usize| {
             if tape.is_full() {
                 tape.begin_block();

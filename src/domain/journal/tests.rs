@@ -22,9 +22,8 @@ fn note(journal: &mut Journal, facts: &Facts, plan: &Plan, outcome: &Outcome) {
         }
         journal.make_room();
     }
-    let is_done =
-        facts.to_count.is_some() && journal.note_short(plan, outcome, &caller("ann"), facts.at_ms);
-    if !is_done {
+    let waits = facts.to_count.is_some();
+    if !(waits && journal.note_short(plan, outcome, &caller("ann"), facts.at_ms)) {
         journal.note(facts, &caller("ann"), plan, outcome);
     }
 }
@@ -129,11 +128,10 @@ fn keys_of_any_length_are_found() {
 /// What a run that waits came to, with what it is of.
 fn waiting(journal: &Journal) -> Vec<(u64, Vec<u8>, Vec<u16>)> {
     let mut waiting = vec![];
-    journal.each_waiting(|of| {
-        let run = of.run();
+    journal.each_waiting(|run, _| {
         let mut figures = vec![0; run.figures.len()];
         run.figures.write(&mut figures);
-        waiting.push((run.at_ms, run.kind.to_vec(), figures));
+        waiting.push((run.at_ms, run.kind.bytes().to_vec(), figures));
     });
     waiting
 }

@@ -10,12 +10,7 @@ use crate::domain::stats::families::Group;
 #[derive(Clone, Copy, Debug)]
 pub enum Waiting<'a> {
     /// That of a usual run.
-    Short {
-        /// Of the kind: see [`Run::kind`] and [`Run::number`].
-        kind: (&'a [u8], u64),
-        /// The entry.
-        entry: Short<'a>,
-    },
+    Short(Short<'a>),
     /// Another.
     Long {
         /// Its run.
@@ -26,9 +21,10 @@ pub enum Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
+    #[inline]
     fn read(mut bytes: &'a [u8], kinds: &'a Kinds) -> Option<Self> {
         match Short::read(bytes) {
-            Some(entry) => Some(Self::Short { kind: kinds.get(entry.place.into())?, entry }),
+            Some(entry) => Some(Self::Short(entry)),
             None => {
                 let run = entry::take_run(&mut bytes, kinds)?;
                 Some(Self::Long { run, keys: bytes })
@@ -38,9 +34,9 @@ impl<'a> Waiting<'a> {
 
     /// The run.
     #[inline]
-    pub fn run(&self) -> Run<'a> {
+    fn run(&self, kinds: &'a Kinds) -> Run<'a> {
         match self {
-            Self::Short { kind: (kind, number), entry } => entry.run(kind, *number),
+            Self::Short(entry) => entry.run(kinds),
             Self::Long { run, .. } => *run,
         }
     }
@@ -53,7 +49,7 @@ impl<'a> Waiting<'a> {
         key: impl FnMut(&'a [u8]),
     ) {
         match self {
-            Self::Short { entry, .. } => {
+            Self::Short(entry) => {
                 target(entry.target().and_then(|(_, group)| group), entry.text);
                 entry.names().for_each(key);
             }
@@ -63,12 +59,12 @@ impl<'a> Waiting<'a> {
 }
 
 impl Journal {
-    /// Tells what waits to be counted.
+    /// Tells what waits to be counted: each run, and its entry.
     #[inline]
-    pub fn each_waiting<'a>(&'a self, mut each: impl FnMut(Waiting<'a>)) {
+    pub fn each_waiting<'a>(&'a self, mut each: impl FnMut(&Run<'a>, &Waiting<'a>)) {
         self.keys.each_since(self.counted, |bytes| {
             if let Some(waiting) = Waiting::read(bytes, &self.kinds) {
-                each(waiting);
+                each(&waiting.run(&self.kinds), &waiting);
             }
         });
     }

@@ -46,7 +46,7 @@ fn a_key_is_planned_once_and_credited_to_the_first_rule() {
     assert_eq!(plan.taken_by, [0, 2, 3]);
     assert_eq!(plan.rules[0].name.as_deref(), Some("fast"));
     let seen: Vec<_> =
-        plan.targets.iter().map(|t| (t.kind, t.strategy, t.candidates, t.matches)).collect();
+        plan.targets.iter().map(|t| (t.kind_name(), t.strategy, t.candidates, t.matches)).collect();
     assert_eq!(
         seen,
         [

@@ -31,32 +31,35 @@ impl State {
             return;
         }
         self.stats.busy_micros += outcome.resolve_micros + outcome.delete_micros;
+        if let Some(failure) = failure {
+            return self.note_given_up(plan, outcome, by, failure, now_ms);
+        }
         self.make_room();
-        let is_done = failure.is_none() && self.journal.note_short(plan, outcome, by, now_ms);
-        if !is_done {
-            self.note_any(plan, outcome, by, failure, now_ms);
+        if !self.journal.note_short(plan, outcome, by, now_ms) {
+            self.note_any(plan, outcome, by, now_ms);
         }
     }
 
-    /// Writes down what happened to a plan. Not inlined: it would stand in the way of the usual one.
-    #[inline(never)]
-    fn note_any(
+    /// Which keys went before is not told one by one.
+    #[cold]
+    fn note_given_up(
         &mut self,
         plan: &Plan,
         outcome: &Outcome,
         by: &Caller,
-        failure: Option<&str>,
+        failure: &str,
         now_ms: u64,
     ) {
-        let mut facts = Facts::of(plan, outcome, now_ms);
-        // Which keys went before it was given up is not told one by one.
-        if let Some(failure) = failure {
-            self.stats.record(&self.rules, plan, outcome, now_ms);
-            self.stats.record_failure(&self.rules, plan.origin.events(), &plan.rules);
-            facts.failure = failure;
-            return self.journal.log(&facts, by);
-        }
+        self.stats.record(&self.rules, plan, outcome, now_ms);
+        self.stats.record_failure(&self.rules, plan.origin.events(), &plan.rules);
+        self.journal.log(&Facts { failure, ..Facts::of(plan, outcome, now_ms) }, by);
+    }
+
+    /// Not inlined: it would stand in the way of the usual run, which this is not.
+    #[inline(never)]
+    fn note_any(&mut self, plan: &Plan, outcome: &Outcome, by: &Caller, now_ms: u64) {
         let waits = can_wait(plan, outcome) && self.journal.takes_all(plan);
+        let mut facts = Facts::of(plan, outcome, now_ms);
         facts.to_count = waits.then_some(outcome.per_target.as_slice());
         let is_kept = self.journal.note(&facts, by, plan, outcome);
         if !waits {

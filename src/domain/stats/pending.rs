@@ -17,7 +17,7 @@ use super::times::FEW;
 use super::{NAMES_MAX, Stats, row_of};
 use crate::domain::State;
 use crate::domain::journal::{
-    Facts, ONE_TARGET, PLACES, Run, RunKind, place_of, targets_of, times_of,
+    Facts, KindOf, ONE_TARGET, PLACES, Run, RunKind, place_of, targets_of, times_of,
 };
 use crate::domain::outcome::Count;
 use crate::domain::recent;
@@ -44,9 +44,9 @@ pub(super) struct Pending {
 /// Runs of a kind. All of it lies in one place.
 #[derive(Clone, Debug)]
 struct Runs {
-    /// See [`Run::kind`].
+    /// See [`RunKind::read`].
     kind: SmallVec<[u8; 64]>,
-    /// See [`Run::number`].
+    /// See [`KindOf::Known`].
     number: Option<u64>,
     /// When the last one was, in milliseconds since 1970.
     last_ms: u64,
@@ -64,8 +64,11 @@ impl Runs {
     fn of(run: &Run) -> Self {
         let run_len = run.figures.len().max(1);
         Self {
-            kind: SmallVec::from_slice(run.kind),
-            number: run.number,
+            kind: SmallVec::from_slice(run.kind.bytes()),
+            number: match run.kind {
+                KindOf::Own(_) => None,
+                KindOf::Known(number, _) => Some(number),
+            },
             last_ms: 0,
             run_len,
             most: (FEW * run_len).min(NUMBERS_MAX),
@@ -100,16 +103,19 @@ impl State {
     /// Counts what waits in the journal.
     pub(super) fn count_waiting(&mut self) {
         let (mut keys, mut texts) = (vec![], Texts::default());
-        self.journal.each_waiting(|waiting| {
-            self.stats.count_run(&self.rules, &waiting.run());
+        self.journal.each_waiting(|run, waiting| {
+            self.stats.count_run(&self.rules, run);
             waiting.ranked(|group, text| texts.push(group, text), |key| keys.push(key));
-            // Many are looked up side by side.
+            // Many are looked up side by side, as long as they are near.
             if keys.len() >= TOGETHER {
                 self.stats.top.keys.add_all(keys.drain(..));
             }
+            if texts.len() >= TOGETHER {
+                self.stats.top.add_texts(&mut texts);
+            }
         });
         self.stats.top.keys.add_all(keys.into_iter());
-        self.stats.top.add_texts(texts);
+        self.stats.top.add_texts(&mut texts);
         self.journal.counted();
     }
 }
@@ -128,14 +134,19 @@ impl Stats {
     pub(super) fn count_run(&mut self, rules: &RuleTable, run: &Run) {
         let Pending { hasher, kinds, numbered, has_any, .. } = &mut self.pending;
         *has_any = true;
-        if let Some(number) = run.number {
-            return match numbered.get_mut(place_of(number)) {
-                Some(Some(runs)) if runs.number == run.number && runs.takes(run) => runs.push(run),
-                _ => self.begin_numbered(rules, place_of(number), run),
-            };
-        }
-        let hash = hasher.hash_one(run.kind);
-        match kinds.find_mut(hash, |runs| *runs.kind == *run.kind) {
+        let kind = match run.kind {
+            KindOf::Own(kind) => kind,
+            KindOf::Known(number, _) => {
+                return match numbered.get_mut(place_of(number)) {
+                    Some(Some(runs)) if runs.number == Some(number) && runs.takes(run) => {
+                        runs.push(run);
+                    }
+                    _ => self.begin_numbered(rules, number, run),
+                };
+            }
+        };
+        let hash = hasher.hash_one(kind);
+        match kinds.find_mut(hash, |runs| *runs.kind == *kind) {
             Some(runs) if runs.takes(run) => runs.push(run),
             known => {
                 let known = known.map(|runs| runs.clone());
@@ -150,7 +161,7 @@ impl Stats {
         let is_new = known.is_none();
         let mut runs = known.unwrap_or_else(|| Runs::of(run));
         self.sort_in(&mut runs);
-        self.prepare(rules, run.kind);
+        self.prepare(rules, run.kind.bytes());
         runs.push(run);
         if is_new && self.pending.kinds.len() >= NAMES_MAX {
             self.settle();
@@ -168,13 +179,14 @@ impl Stats {
 
     /// The same of a kind that has a number.
     #[cold]
-    fn begin_numbered(&mut self, rules: &RuleTable, place: usize, run: &Run) {
+    fn begin_numbered(&mut self, rules: &RuleTable, number: u64, run: &Run) {
+        let place = place_of(number);
         let mut known = self.pending.numbered.get_mut(place).and_then(Option::take);
         if let Some(runs) = &mut known {
             self.sort_in(runs);
         }
-        self.prepare(rules, run.kind);
-        let mut runs = known.filter(|known| known.number == run.number);
+        self.prepare(rules, run.kind.bytes());
+        let mut runs = known.filter(|known| known.number == Some(number));
         runs.get_or_insert_with(|| Box::new(Runs::of(run))).push(run);
         self.pending.numbered.resize_with(PLACES, || None);
         if let Some(slot) = self.pending.numbered.get_mut(place) {

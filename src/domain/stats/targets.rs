@@ -13,7 +13,7 @@ use super::{NAMES_MAX, OTHER, RuleRow, Times};
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::plan::PlanTarget;
 use crate::domain::request::Origin;
-use crate::domain::rule::{Rule, Target};
+use crate::domain::rule::{ResolvedKind, Rule, Target};
 use crate::domain::rule_table::RuleTable;
 use crate::domain::stats::Stats;
 
@@ -103,12 +103,12 @@ impl RuleRow {
             let place = match origin {
                 Origin::Events(_) => Some(at),
                 Origin::Collected(_) | Origin::Purge => {
-                    rules.get(rule).and_then(|rule| place_of(rule, target.kind))
+                    rules.get(rule).and_then(|rule| place_of(rule, target.kind_name()))
                 }
             };
             // Of a job the targets are not known any more.
             if let Some(row) = place.and_then(|at| self.targets.get_mut(at))
-                && !target.kind.is_empty()
+                && target.kind.is_some()
             {
                 row.record(target.matches == 0, target.is_refused, count);
             }
@@ -145,14 +145,14 @@ impl Purged {
     ) {
         for (target, count) in targets {
             // A key has no family.
-            if target.kind == "key" || target.kind.is_empty() {
+            let Some(kind) = target.kind.filter(|kind| *kind != ResolvedKind::Key) else {
                 continue;
-            }
-            let known = families.find(target.kind, &target.text);
+            };
+            let known = families.find(kind.as_str(), &target.text);
             let family = match known.filter(|id| self.0.contains_key(id)) {
                 Some(id) => id,
-                None if self.0.len() < NAMES_MAX => families.number(target.kind, &target.text),
-                None => families.number(target.kind, OTHER.as_bytes()),
+                None if self.0.len() < NAMES_MAX => families.number(kind.as_str(), &target.text),
+                None => families.number(kind.as_str(), OTHER.as_bytes()),
             };
             let new = || (TargetRow { family, ..TargetRow::default() }, Row::default());
             let (of_target, row) = self.0.entry(family).or_insert_with(new);

@@ -198,7 +198,7 @@ fn every_run_is_counted_once_however_little_is_kept_of_them() {
                 state.set_journal_limits(limits(why_keys + 1));
             }
             let mut waiting = 0;
-            state.journal.each_waiting(|_| waiting += 1);
+            state.journal.each_waiting(|_, _| waiting += 1);
             assert!(waiting < 2000, "they are counted in time");
             // Every fourth matches nothing.
             let payload = if at % 4 == 0 { r#"{"id":2}"# } else { r#"{"id":1}"# };
