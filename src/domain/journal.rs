@@ -349,6 +349,12 @@ impl Journal {
         entries.filter_map(|bytes| keys::find(bytes, &self.kinds, db, key)).take(most).collect()
     }
 
+    /// The bytes of the ring of keys.
+    #[cfg(test)]
+    pub fn bytes_held(&self) -> usize {
+        self.keys.bytes_held()
+    }
+
     /// Of how many keys it is known why they went.
     pub fn keys_known(&self) -> u64 {
         if self.limits.why_keys == 0 { 0 } else { self.keys.weight() }

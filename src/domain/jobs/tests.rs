@@ -9,6 +9,7 @@ use super::{Head, Stage};
 use crate::domain::State;
 use crate::domain::change::Change;
 use crate::domain::job_record;
+use crate::domain::journal::JournalLimits;
 use crate::domain::name::Db;
 use crate::domain::plan;
 use crate::domain::request::{Origin, Request};
@@ -321,6 +322,25 @@ fn a_job_meets_an_id_twice() {
         world.check();
     }
     assert!(world.model.keys.is_empty() && world.model.jobs.is_empty());
+}
+
+#[test]
+fn what_jobs_write_down_is_bounded_though_nobody_tells_events() {
+    let mut world = World { model: Model::default(), states: [State::default(), State::default()] };
+    for step in [Step::Write(0, 1), Step::Tag(0, 1, 0), Step::Start(0, 0)] {
+        world.take(step);
+    }
+    let [state, _] = &mut world.states;
+    let limits = JournalLimits { why_keys: 10, ..JournalLimits::default() };
+    state.set_journal_limits(limits);
+    let mut work = state.take_work().unwrap();
+    assert!(state.next_batch(&mut work, 1));
+    work.outcome.total.deleted = 1;
+    for at in 0..20_000 {
+        state.note_batch(&work, at);
+    }
+    let held = state.journal.bytes_held();
+    assert!(state.journal.keys_known() == 10 && held < 100_000, "{held}");
 }
 
 proptest! {

@@ -208,6 +208,12 @@ impl Tape {
         self.last_of(self.most).map(|entry| entry.weight).sum()
     }
 
+    /// The bytes of its blocks.
+    #[cfg(test)]
+    pub fn bytes_held(&self) -> usize {
+        self.blocks().map(|block| block.room.len()).sum()
+    }
+
     /// The entries, the newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &[u8]> {
         self.last_of(self.most).map(|entry| entry.bytes)
@@ -351,7 +357,6 @@ mod tests {
     #[test]
     fn what_is_not_shown_is_not_held() {
         let mut tape = Tape::new(100);
-        let held = |tape: &Tape| tape.blocks().map(|block| block.room.len()).sum::<usize>();
         let write = |tape: &mut Tape, len: usize| {
             if tape.is_full() {
                 tape.begin_block();
@@ -363,8 +368,8 @@ mod tests {
         };
         write(&mut tape, 1 << 20);
         (0..100_000).for_each(|_| write(&mut tape, 100));
-        assert!(held(&tape) <= 4 * BLOCK_BYTES, "{}", held(&tape));
+        assert!(tape.bytes_held() <= 4 * BLOCK_BYTES, "{}", tape.bytes_held());
         tape.set_most(0);
-        assert_eq!((held(&tape), tape.spare.is_none(), tape.weight()), (0, true, 0));
+        assert_eq!((tape.bytes_held(), tape.spare.is_none(), tape.weight()), (0, true, 0));
     }
 }
