@@ -70,9 +70,9 @@ impl Kinds {
         self.places.get(at)?.as_ref().map(|known| (&*known.kind, known.number))
     }
 
-    /// The kind of a number.
+    /// The kind of a number that entries refer to.
     pub fn of_number(&self, number: u64) -> Option<&[u8]> {
-        self.get(place_of(number)).filter(|(_, known)| *known == number).map(|(kind, _)| kind)
+        self.get(place_of(number)).map(|(kind, _)| kind)
     }
 
     /// The blocks are numbered anew, up to this one; entries that refer to any kind may be in it.
@@ -90,5 +90,5 @@ pub fn place_of(number: u64) -> usize {
 #[inline]
 pub(super) fn number(rules: &[PlanRule], origin: &Origin) -> Option<u64> {
     let ([rule], [event]) = (rules, origin.events()) else { return None };
-    rule.number.filter(|_| event.entity.is_none() && !rule.collects)
+    rule.number.filter(|_| event.entity.is_none())
 }

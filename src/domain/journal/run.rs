@@ -125,10 +125,10 @@ pub fn can_wait(plan: &Plan, outcome: &Outcome) -> bool {
 #[inline]
 pub(super) fn is_plain(plan: &Plan, outcome: &Outcome) -> bool {
     let Origin::Events(events) = &plan.origin else { return false };
-    let [event] = events.as_slice() else { return false };
+    // One alone follows from none.
+    let [_] = events.as_slice() else { return false };
     let Count { matched, deleted, marked, absent, warmed } = outcome.total;
-    event.follows.is_none()
-        && (outcome.refused | outcome.dead_names | outcome.warm_refused | marked | warmed) == 0
+    (outcome.refused | outcome.dead_names | outcome.warm_refused | marked | warmed) == 0
         && matched == deleted + absent
         && (matched | outcome.resolve_micros | outcome.delete_micros) <= NUMBER_MAX
 }

@@ -58,7 +58,7 @@ impl Journal {
         let Some(number) = kinds::number(&plan.rules, &plan.origin) else { return false };
         let Count { matched, deleted, .. } = outcome.total;
         let keys = plan.names.len() as u64;
-        if keys == 0 || (matched, deleted) != (keys, keys) || outcome.gone.is_some() {
+        if keys == 0 || (matched, deleted) != (keys, keys) {
             return false;
         }
         let is_logged = self.is_logged(outcome.resolve_micros + outcome.delete_micros);

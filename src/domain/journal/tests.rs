@@ -150,8 +150,8 @@ proptest! {
         why_keys in prop_oneof![1 => Just(0), 5 => 1u64..400],
     ) {
         let mut state = State::default();
-        // Long names, so that blocks are soon full.
-        let key = |at: usize| format!("{at}:{}", "k".repeat(900));
+        // Long names, so that blocks are soon full; every other one is too long for the short form.
+        let key = |at: usize| format!("{at}:{}", "k".repeat(if at.is_multiple_of(2) { 900 } else { 250 }));
         (0..60).for_each(|at| state.told(Change::Created, Db(0), key(at).as_bytes()));
         for (at, targets) in [(0, ""), (1, ""), (2, r#","tags":["t"]"#), (3, "")] {
             let json = format!(r#"{{"eventType":"e{at}","cacheKeys":["{{at}}:*"]{targets}}}"#);
@@ -194,6 +194,25 @@ proptest! {
         let last = known.len().min(written.len());
         prop_assert_eq!(&known[known.len() - last..], &written[written.len() - last..]);
     }
+}
+
+#[test]
+fn of_a_usual_run_that_is_too_wide_the_last_keys_are_kept() {
+    let mut state = State::default();
+    for key in ["a:1", "a:2", "a:3"] {
+        state.told(Change::Created, Db(0), key.as_bytes());
+    }
+    state.set_rule(parse_one(br#"{"eventType":"e","cacheKeys":["a:*"]}"#, Some("r")).unwrap());
+    state.set_journal_limits(JournalLimits { why_keys: 2, ..JournalLimits::default() });
+    let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+    let plan = build(&mut state, Db(0), request).unwrap();
+    let mut outcome = Outcome::of(&plan);
+    (0..3).for_each(|at| outcome.count(&plan, at, |count| count.deleted += 1));
+    for at_ms in 0..9 {
+        state.note(&plan, &outcome, &caller("ann"), None, at_ms);
+    }
+    let known = ["a:1", "a:2", "a:3"].map(|key| state.journal.why(Db(0), key.as_bytes(), 9).len());
+    assert_eq!((known, state.journal.keys_known()), ([0, 1, 1], 2));
 }
 
 #[test]

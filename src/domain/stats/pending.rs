@@ -273,3 +273,27 @@ fn sum(targets: impl Iterator<Item = (bool, Count)>) -> Count {
         sum
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::journal::Caller;
+    use crate::domain::name::Db;
+    use crate::domain::outcome::Outcome;
+    use crate::domain::payload::Payload;
+    use crate::domain::plan::build;
+    use crate::domain::request::Request;
+
+    #[test]
+    fn runs_of_an_event_that_no_rule_takes_are_all_timed() {
+        let mut state = State::default();
+        let request = Request::for_event(&state, "e", &Payload::default()).unwrap();
+        let plan = build(&mut state, Db(0), request).unwrap();
+        let outcome = Outcome::of(&plan);
+        for at_ms in 0..200 {
+            state.note(&plan, &outcome, &Caller::default(), None, at_ms);
+        }
+        state.catch_up();
+        assert_eq!((state.stats.events, state.stats.all.both.count()), (200, 200));
+    }
+}
