@@ -112,9 +112,9 @@ impl Tape {
         true
     }
 
-    /// Whether another entry begins a block.
+    /// Whether another entry begins a block, as the first one does.
     pub fn is_full(&self) -> bool {
-        self.last.len >= BLOCK_BYTES
+        self.last.room.is_empty() || self.last.len >= BLOCK_BYTES
     }
 
     /// Begins a block; those go of which nothing is shown.
