@@ -4,6 +4,7 @@ use super::args::Args;
 use super::reply::Reply;
 use crate::domain::error::Result;
 use crate::domain::journal::{Cause, Entry};
+use crate::domain::rule::ResolvedKind;
 use crate::server::Server;
 
 /// Entries shown where nobody says how many.
@@ -83,6 +84,7 @@ pub fn why(args: &mut Args, server: &mut Server) -> Result<Reply> {
 
 fn told(cause: &Cause) -> Reply {
     let Cause { entry, rule, kind, text, is_marked } = cause;
+    let kind = kind.map_or("", ResolvedKind::as_str);
     Reply::map([
         ("at_ms", Reply::count(entry.at_ms)),
         ("result", Reply::text(if *is_marked { "marked" } else { "deleted" })),
@@ -91,7 +93,7 @@ fn told(cause: &Cause) -> Reply {
         ("rule", rule.as_deref().map_or(Reply::Null, Reply::bulk)),
         (
             "target",
-            Reply::map([("kind", Reply::bulk(*kind)), ("text", Reply::bulk(text.as_slice()))]),
+            Reply::map([("kind", Reply::bulk(kind)), ("text", Reply::bulk(text.as_slice()))]),
         ),
         ("by", Reply::bulk(entry.by.as_str())),
         ("client", Reply::count(entry.client)),

@@ -153,16 +153,6 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    /// As replies write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Glob => "glob",
-            Self::Regex => "regex",
-            Self::Tag => "tag",
-        }
-    }
-
     fn syntax(self) -> Syntax {
         match self {
             Self::Key | Self::Tag => Syntax::Name,
@@ -208,7 +198,7 @@ impl Target {
     /// A bad template or pattern, an empty text, or the module's own keys.
     pub fn new(kind: TargetKind, text: &str) -> Result<Self> {
         if text.is_empty() {
-            return Err(Error::EmptyName { what: kind.as_str() });
+            return Err(Error::EmptyName { what: ResolvedKind::from(kind).as_str() });
         }
         let template = Template::parse(text, kind.syntax())?;
         let sample = template.render_sample();
@@ -302,7 +292,7 @@ impl Resolved {
 }
 
 /// What a [`Resolved`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResolvedKind {
     /// One key by name.
     Key,
@@ -328,6 +318,17 @@ impl ResolvedKind {
             Self::Glob => "glob",
             Self::Regex => "regex",
             Self::Tag => "tag",
+        }
+    }
+}
+
+impl From<TargetKind> for ResolvedKind {
+    fn from(kind: TargetKind) -> Self {
+        match kind {
+            TargetKind::Key => Self::Key,
+            TargetKind::Glob => Self::Glob,
+            TargetKind::Regex => Self::Regex,
+            TargetKind::Tag => Self::Tag,
         }
     }
 }

@@ -13,13 +13,14 @@
 //! that is not ranked came at most as often as its cell says, which is no more than nine eighths of
 //! the lowest rank once the ranks are full.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
 use super::outcome::Outcome;
 use super::plan::Plan;
+use super::rule::ResolvedKind;
 use super::stats::families::Group;
 use super::stats::order::{Place, most_placed, start_of};
 
@@ -81,8 +82,9 @@ fn enough(lowest: u64) -> u64 {
     lowest + lowest / SLACK
 }
 
-/// Names that are looked up side by side: the processor fetches their cells at once.
-pub(super) const TOGETHER: usize = 64;
+/// Unusual names that wait until so many of them are counted, while the others are looked up: the
+/// processor fetches cells of names to come meanwhile.
+const UNUSUAL_MAX: usize = 64;
 
 /// The ranks of one kind of names; takes no memory before the first.
 #[derive(Clone, Debug, Default)]
@@ -107,41 +109,41 @@ impl Sketch {
     }
 
     /// Names came once each.
+    #[inline]
     pub fn add_all<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>) {
         let hasher = self.hasher.clone();
-        let mut names = names.map(|name| (name, hasher.hash_one(name)));
-        loop {
-            let some: SmallVec<[(&[u8], u64); TOGETHER]> = names.by_ref().take(TOGETHER).collect();
-            if some.is_empty() {
-                return;
-            }
-            self.reserve();
-            let enough = enough(self.lowest).min(RANKED.into());
-            let (mut others, mut len) = ([0; TOGETHER], 0);
-            for (at, (_, hash)) in some.iter().enumerate() {
-                let Some(cell) = self.cells.get_mut(cell_of(*hash)) else { continue };
-                // The usual case: none of it is ranked, and no rank can be so low. Not a branch, for
-                // the processor would have to wait for the cell before it knew where to go on.
-                let is_usual = u64::from(cell.0) < enough;
-                cell.0 += u32::from(is_usual);
-                if let Some(slot) = others.get_mut(len) {
-                    *slot = at;
+        let mut enough = enough(self.lowest).min(RANKED.into());
+        let mut unusual = SmallVec::<[(&[u8], u64); UNUSUAL_MAX]>::new();
+        for name in names {
+            let hash = hash_of(&hasher, name);
+            match self.cells.get_mut(cell_of(hash)) {
+                // The usual case: none of its cell is ranked, and no rank can be so low.
+                Some(cell) if u64::from(cell.0) < enough => cell.0 += 1,
+                _ => {
+                    unusual.push((name, hash));
+                    if unusual.len() == UNUSUAL_MAX {
+                        enough = self.count_all(&unusual);
+                        unusual.clear();
+                    }
                 }
-                len += usize::from(!is_usual);
             }
-            let others = others.iter().take(len).filter_map(|at| some.get(*at));
-            others.for_each(|(name, hash)| self.count(name, *hash));
+        }
+        if !unusual.is_empty() {
+            self.count_all(&unusual);
         }
     }
 
-    fn reserve(&mut self) {
+    #[inline(never)]
+    fn count_all(&mut self, unusual: &[(&[u8], u64)]) -> u64 {
+        unusual.iter().for_each(|(name, hash)| self.count(name, *hash));
+        enough(self.lowest).min(RANKED.into())
+    }
+
+    fn count(&mut self, name: &[u8], hash: u64) {
         if self.cells.is_empty() {
             self.cells = vec![Cell::default(); CELLS];
             self.ranked = vec![0; CELLS];
         }
-    }
-
-    fn count(&mut self, name: &[u8], hash: u64) {
         let Some(cell) = self.cells.get_mut(cell_of(hash)) else { return };
         if cell.is_ranked() {
             let is_it =
@@ -228,6 +230,13 @@ impl Sketch {
     }
 }
 
+/// Without its length, which [`BuildHasher::hash_one`] would put in: a name is all that is hashed.
+fn hash_of(hasher: &DefaultHashBuilder, name: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(name);
+    hasher.finish()
+}
+
 fn cell_of(hash: u64) -> usize {
     hash as usize % CELLS
 }
@@ -243,45 +252,25 @@ pub struct Top {
     pub patterns: Sketch,
 }
 
-/// What targets are ranked by: their names and patterns, values put in.
-#[derive(Default)]
-pub(super) struct Texts<'a> {
-    tags: Vec<&'a [u8]>,
-    patterns: Vec<&'a [u8]>,
-}
-
-impl<'a> Texts<'a> {
-    /// A target that hit a key. A key by its name is ranked as such alone.
-    pub(super) fn push(&mut self, group: Option<Group>, text: &'a [u8]) {
-        match group {
-            Some(Group::Tags) => self.tags.push(text),
-            Some(Group::Patterns) => self.patterns.push(text),
-            Some(Group::Keys) | None => {}
-        }
-    }
-
-    /// How many they are.
-    pub(super) fn len(&self) -> usize {
-        self.tags.len() + self.patterns.len()
-    }
-}
-
 impl Top {
     /// The targets of a plan that hit a key.
     pub(super) fn record_targets(&mut self, plan: &Plan, outcome: &Outcome) {
-        let mut texts = Texts::default();
         for (target, count) in plan.targets.iter().zip(&outcome.per_target) {
             if count.deleted + count.marked > 0 {
-                texts.push(Group::of(target.kind_name()), &target.text);
+                self.record_target(target.kind, &target.text);
             }
         }
-        self.add_texts(&mut texts);
     }
 
-    /// Targets hit a key once each; none is left.
-    pub(super) fn add_texts(&mut self, texts: &mut Texts) {
-        self.tags.add_all(texts.tags.drain(..));
-        self.patterns.add_all(texts.patterns.drain(..));
+    /// A target hit a key. Its text is the name or pattern, values put in; a key by its name is
+    /// ranked as such alone.
+    #[inline]
+    pub(super) fn record_target(&mut self, kind: Option<ResolvedKind>, text: &[u8]) {
+        match kind.map(Group::of) {
+            Some(Group::Tags) => self.tags.add(text),
+            Some(Group::Patterns) => self.patterns.add(text),
+            Some(Group::Keys) | None => {}
+        }
     }
 
     /// The keys of a plan that are gone or marked.

@@ -165,7 +165,7 @@ fn rules(page: &mut Page, state: &State, most: usize) {
 /// A target as a label: a tag says that it is one.
 fn label(of: &Summed) -> String {
     let text = String::from_utf8_lossy(&of.family.text);
-    match of.family.group {
+    match of.family.group() {
         Some(Group::Keys | Group::Patterns) => text.into_owned(),
         Some(Group::Tags) | None => format!("tag {text}"),
     }

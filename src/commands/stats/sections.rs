@@ -122,7 +122,7 @@ fn show<'a>(rows: impl Iterator<Item = (&'a RowName, &'a Row)>, most: usize) -> 
 pub(super) fn targets(state: &State, runs: &TargetRuns, most: usize, group: Group) -> Reply {
     let all = state.stats.targets(&state.rules, runs, most, Some(group));
     let shown = |of: &Summed| {
-        let kind = Reply::text(of.family.kind);
+        let kind = Reply::text(of.family.kind_name());
         (of.family.text.to_vec().into(), row(&of.row()).with("kind", kind))
     };
     Reply::Map(all.iter().map(shown).collect())

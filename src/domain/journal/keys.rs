@@ -18,7 +18,7 @@ use crate::domain::name::Db;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Plan, PlanTarget};
 use crate::domain::rule::ResolvedKind;
-use crate::domain::stats::families::Group;
+use crate::domain::top::Top;
 use crate::domain::varint::{read_name, read_number, write_name, write_number};
 
 /// Why a key went.
@@ -28,33 +28,27 @@ pub struct Cause {
     pub entry: Entry,
     /// The rule that named the key; none for a purge.
     pub rule: Option<String>,
-    /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for what a job took.
-    pub kind: &'static str,
+    /// None for what a job took.
+    pub kind: Option<ResolvedKind>,
     /// The name, pattern or tag that matched.
     pub text: Vec<u8>,
     /// Whether it was marked as stale and not deleted.
     pub is_marked: bool,
 }
 
-/// Kinds of targets by their number; of the first are those of jobs.
-const KINDS: [(&str, Option<Group>); 6] = [
-    ("", None),
-    ("key", Some(Group::Keys)),
-    ("prefix", Some(Group::Patterns)),
-    ("glob", Some(Group::Patterns)),
-    ("regex", Some(Group::Patterns)),
-    ("tag", Some(Group::Tags)),
-];
-
-/// The position among them.
+/// What stands for a kind of target: 0 for that of a job.
 #[inline]
 pub(super) fn code_of(kind: Option<ResolvedKind>) -> u8 {
     kind.map_or(0, |kind| kind as u8 + 1)
 }
 
-/// The kind of such a number, and what it is ranked with.
-pub(super) fn kind_of(code: u64) -> Option<(&'static str, Option<Group>)> {
-    KINDS.get(usize::try_from(code).ok()?).copied()
+/// The kind that such a number stands for.
+#[inline]
+pub(super) fn kind_of(code: u64) -> Option<Option<ResolvedKind>> {
+    match code.checked_sub(1) {
+        None => Some(None),
+        Some(at) => ResolvedKind::ALL.get(usize::try_from(at).ok()?).map(|kind| Some(*kind)),
+    }
 }
 
 /// Writes the targets of a plan and the keys that went or were marked, the last `most` of them;
@@ -142,10 +136,8 @@ fn write_stretch(plan: &Plan, names: Range<usize>, place: u64, out: &mut Vec<u8>
 struct Target<'a> {
     /// The position of its rule in the head's list; or its name, empty for none.
     rule: Result<usize, &'a [u8]>,
-    /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for what a job took.
-    kind: &'static str,
-    /// What it is ranked with.
-    group: Option<Group>,
+    /// None for what a job took.
+    kind: Option<ResolvedKind>,
     /// The name, pattern or tag.
     text: &'a [u8],
 }
@@ -184,21 +176,16 @@ fn take_targets<'a>(rest: &mut &'a [u8], mut each: impl FnMut(Target<'a>)) -> Op
             0 => Err(read_name(rest)?),
             listed => Ok(listed - 1),
         };
-        let (kind, group) = kind_of(read_number(rest)?)?;
-        each(Target { rule, kind, group, text: read_name(rest)? });
+        let kind = kind_of(read_number(rest)?)?;
+        each(Target { rule, kind, text: read_name(rest)? });
     }
     Some(())
 }
 
-/// Tells the targets, and what they are ranked with, and the keys, of what follows the head of an
-/// entry.
-pub(super) fn ranked<'a>(
-    mut rest: &'a [u8],
-    mut target: impl FnMut(Option<Group>, &'a [u8]),
-    key: impl FnMut(&'a [u8]),
-) {
-    if take_targets(&mut rest, |of| target(of.group, of.text)).is_some() {
-        names(rest).for_each(key);
+/// Ranks the targets and the keys of what follows the head of an entry.
+pub(super) fn rank(mut rest: &[u8], top: &mut Top) {
+    if take_targets(&mut rest, |target| top.record_target(target.kind, target.text)).is_some() {
+        top.keys.add_all(names(rest));
     }
 }
 
@@ -212,9 +199,9 @@ pub fn find(bytes: &[u8], kinds: &Kinds, db: Db, key: &[u8]) -> Option<Cause> {
     let of_db = || entry::read(bytes, kinds).filter(|entry| entry.db == db);
     if let Some(short) = Short::read(bytes) {
         short.names().find(|name| *name == key)?;
-        let (entry, (kind, _)) = (of_db()?, short.target()?);
+        let entry = of_db()?;
         let (rule, text) = (entry.rules.first().cloned(), short.text.to_vec());
-        return Some(Cause { entry, rule, kind, text, is_marked: false });
+        return Some(Cause { entry, rule, kind: short.kind, text, is_marked: false });
     }
     let mut rest = bytes;
     entry::skip_head(&mut rest)?;
@@ -239,10 +226,9 @@ mod tests {
     #[test]
     fn a_kind_is_read_as_it_was_written() {
         let all = std::iter::once(None).chain(ResolvedKind::ALL.map(Some));
-        assert_eq!(all.clone().count(), KINDS.len());
         for kind in all {
-            let name = kind.map_or("", ResolvedKind::as_str);
-            assert_eq!(kind_of(code_of(kind).into()), Some((name, Group::of(name))), "{kind:?}");
+            assert_eq!(kind_of(code_of(kind).into()), Some(kind), "{kind:?}");
         }
+        assert_eq!(kind_of(ResolvedKind::ALL.len() as u64 + 1), None);
     }
 }

@@ -15,7 +15,7 @@ use super::{Caller, Facts, Journal, keys, kinds, user};
 use crate::domain::name::Db;
 use crate::domain::outcome::{Count, Outcome};
 use crate::domain::plan::{Plan, PlanTarget};
-use crate::domain::stats::families::Group;
+use crate::domain::rule::ResolvedKind;
 
 /// The first byte of such an entry; those of others are lower.
 pub(super) const FORM: u8 = 0xff;
@@ -36,8 +36,8 @@ pub struct Short<'a> {
     pub(super) delete_micros: u16,
     /// How many keys went.
     keys: u16,
-    /// The kind of the target: see [`keys::code_of`].
-    code: u8,
+    /// The kind of the target.
+    pub(super) kind: Option<ResolvedKind>,
     pub(super) user: &'a [u8],
     pub(super) text: &'a [u8],
     names: &'a [u8],
@@ -145,7 +145,7 @@ impl<'a> Short<'a> {
             resolve_micros: small as u16,
             delete_micros: (small >> 16) as u16,
             keys: (small >> 32) as u16,
-            code: (first >> 8) as u8,
+            kind: keys::kind_of((first >> 8) & 0xff)?,
             user,
             text,
             names,
@@ -159,11 +159,6 @@ impl<'a> Short<'a> {
         let figures = [self.resolve_micros, self.delete_micros, 0, self.keys, self.keys];
         let kind = KindOf::Known(self.number.into(), kinds);
         Run { at_ms: self.at_ms, kind, figures: Figures::One(figures) }
-    }
-
-    /// The kind of its target, and what that is ranked with.
-    pub(super) fn target(&self) -> Option<(&'static str, Option<Group>)> {
-        keys::kind_of(self.code.into())
     }
 
     /// The keys.

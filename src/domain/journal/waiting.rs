@@ -4,7 +4,7 @@ use super::kinds::Kinds;
 use super::run::Run;
 use super::short::Short;
 use super::{Journal, entry, keys};
-use crate::domain::stats::families::Group;
+use crate::domain::top::Top;
 
 /// An entry whose run waits to be counted, and whose keys and targets are to be ranked.
 #[derive(Clone, Copy, Debug)]
@@ -41,19 +41,15 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    /// Tells the targets, and what they are ranked with, and the keys.
+    /// Ranks its targets and keys.
     #[inline]
-    pub fn ranked(
-        &self,
-        mut target: impl FnMut(Option<Group>, &'a [u8]),
-        key: impl FnMut(&'a [u8]),
-    ) {
+    pub fn rank(&self, top: &mut Top) {
         match self {
             Self::Short(entry) => {
-                target(entry.target().and_then(|(_, group)| group), entry.text);
-                entry.names().for_each(key);
+                top.record_target(entry.kind, entry.text);
+                top.keys.add_all(entry.names());
             }
-            Self::Long { keys, .. } => keys::ranked(keys, target, key),
+            Self::Long { keys, .. } => keys::rank(keys, top),
         }
     }
 }

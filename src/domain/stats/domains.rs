@@ -16,9 +16,6 @@ pub struct DomainSum {
     pub marked: u64,
 }
 
-/// The kind under which domains have their numbers.
-pub(super) const KIND: &str = "domain";
-
 impl Stats {
     /// The domains by name; rules of none are under an empty one.
     pub fn domains<'a>(&self, rules: &'a RuleTable) -> Vec<(&'a str, DomainSum)> {
@@ -31,7 +28,7 @@ impl Stats {
             }
         }
         let sum_of = |(name, size): (&'a str, DomainSize)| {
-            let number = self.families.find(KIND, name.as_bytes());
+            let number = self.families.find(None, name.as_bytes());
             let sum = number.and_then(|number| by_number.get(number as usize)).copied();
             (name, DomainSum { size, ..sum.unwrap_or_default() })
         };

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::order::start_of;
+use crate::domain::rule::ResolvedKind;
 
 /// The number of a family among [`Families`].
 pub(super) type FamilyId = u32;
@@ -22,29 +23,38 @@ pub enum Group {
 }
 
 impl Group {
-    /// That of a kind, as plans write it; none for what a job takes.
-    pub fn of(kind: &str) -> Option<Self> {
+    /// That of a kind.
+    pub fn of(kind: ResolvedKind) -> Self {
         match kind {
-            "key" => Some(Self::Keys),
-            "glob" | "regex" | "prefix" => Some(Self::Patterns),
-            "tag" => Some(Self::Tags),
-            _ => None,
+            ResolvedKind::Key => Self::Keys,
+            ResolvedKind::Prefix | ResolvedKind::Glob | ResolvedKind::Regex => Self::Patterns,
+            ResolvedKind::Tag => Self::Tags,
         }
     }
 }
 
-/// Targets of one kind and text.
+/// Targets of one kind and text; or a domain.
 #[derive(Clone, Debug)]
 pub struct Family {
-    /// `key`, `prefix`, `glob`, `regex` or `tag`.
-    pub kind: &'static str,
-    /// What it is shown with.
-    pub group: Option<Group>,
+    /// None for a domain.
+    pub kind: Option<ResolvedKind>,
     /// As it is written.
     pub text: Box<[u8]>,
     /// See [`start_of`].
     pub(super) start: u64,
     hash: u64,
+}
+
+impl Family {
+    /// `key`, `prefix`, `glob`, `regex` or `tag`; empty for a domain.
+    pub fn kind_name(&self) -> &'static str {
+        self.kind.map_or("", ResolvedKind::as_str)
+    }
+
+    /// What it is shown with.
+    pub fn group(&self) -> Option<Group> {
+        self.kind.map(Group::of)
+    }
 }
 
 /// See the module.
@@ -60,24 +70,24 @@ pub(super) struct Families {
 
 impl Families {
     /// The number of a family, if it has one.
-    pub(super) fn find(&self, kind: &str, text: &[u8]) -> Option<FamilyId> {
+    pub(super) fn find(&self, kind: Option<ResolvedKind>, text: &[u8]) -> Option<FamilyId> {
         let is_it = |id: &FamilyId| {
             self.get(*id).is_some_and(|known| known.kind == kind && *known.text == *text)
         };
         self.by_text.find(self.hash(kind, text), is_it).copied()
     }
 
-    fn hash(&self, kind: &str, text: &[u8]) -> u64 {
+    fn hash(&self, kind: Option<ResolvedKind>, text: &[u8]) -> u64 {
         self.hasher.hash_one((kind, text))
     }
 
     /// The number of a family, which is a new one if need be.
-    pub(super) fn number(&mut self, kind: &'static str, text: &[u8]) -> FamilyId {
+    pub(super) fn number(&mut self, kind: Option<ResolvedKind>, text: &[u8]) -> FamilyId {
         if let Some(id) = self.find(kind, text) {
             return id;
         }
-        let (group, hash) = (Group::of(kind), self.hash(kind, text));
-        let family = Family { kind, group, text: text.into(), start: start_of(text), hash };
+        let hash = self.hash(kind, text);
+        let family = Family { kind, text: text.into(), start: start_of(text), hash };
         let id = self.free.pop().unwrap_or(self.all.len() as FamilyId);
         match self.all.get_mut(id as usize) {
             Some(slot) => *slot = family,
@@ -128,18 +138,20 @@ mod tests {
     #[test]
     fn a_family_has_one_number_until_it_is_forgotten() {
         let mut families = Families::default();
-        let [a, tag, b] = [("key", "a"), ("tag", "a"), ("key", "b")]
+        let [key_kind, tag_kind, glob] =
+            [ResolvedKind::Key, ResolvedKind::Tag, ResolvedKind::Glob].map(Some);
+        let [a, tag, b] = [(key_kind, "a"), (tag_kind, "a"), (key_kind, "b")]
             .map(|(k, t)| families.number(k, t.as_bytes()));
         assert_eq!([a, tag, b], [0, 1, 2]);
-        assert_eq!(families.number("tag", b"a"), tag);
+        assert_eq!(families.number(tag_kind, b"a"), tag);
         families.keep([tag].into_iter());
-        assert_eq!(families.number("tag", b"a"), tag);
+        assert_eq!(families.number(tag_kind, b"a"), tag);
         // Their numbers are given again, and only then others.
-        let mut anew = ["x", "y", "z"].map(|text| families.number("glob", text.as_bytes()));
+        let mut anew = ["x", "y", "z"].map(|text| families.number(glob, text.as_bytes()));
         anew.sort_unstable();
         assert_eq!((anew, families.end()), ([0, 2, 3], 4));
-        assert_eq!(families.get(tag).map(|of| (of.kind, &*of.text)), Some(("tag", &b"a"[..])));
+        assert_eq!(families.get(tag).map(|of| (of.kind, &*of.text)), Some((tag_kind, &b"a"[..])));
         families.keep(std::iter::empty());
-        assert_eq!((families.end(), families.number("key", b"a")), (0, 0));
+        assert_eq!((families.end(), families.number(key_kind, b"a")), (0, 0));
     }
 }

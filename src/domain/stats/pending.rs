@@ -22,7 +22,6 @@ use crate::domain::journal::{
 use crate::domain::outcome::Count;
 use crate::domain::recent;
 use crate::domain::rule_table::RuleTable;
-use crate::domain::top::{TOGETHER, Texts};
 
 /// Numbers of a kind that may wait, if its runs have one target each.
 const NUMBERS_MAX: usize = FEW * ONE_TARGET;
@@ -102,20 +101,10 @@ impl State {
 
     /// Counts what waits in the journal.
     pub(super) fn count_waiting(&mut self) {
-        let (mut keys, mut texts) = (vec![], Texts::default());
         self.journal.each_waiting(|run, waiting| {
             self.stats.count_run(&self.rules, run);
-            waiting.ranked(|group, text| texts.push(group, text), |key| keys.push(key));
-            // Many are looked up side by side, as long as they are near.
-            if keys.len() >= TOGETHER {
-                self.stats.top.keys.add_all(keys.drain(..));
-            }
-            if texts.len() >= TOGETHER {
-                self.stats.top.add_texts(&mut texts);
-            }
+            waiting.rank(&mut self.stats.top);
         });
-        self.stats.top.keys.add_all(keys.into_iter());
-        self.stats.top.add_texts(&mut texts);
         self.journal.counted();
     }
 }

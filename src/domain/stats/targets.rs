@@ -5,7 +5,6 @@
 
 use hashbrown::HashMap;
 
-use super::domains;
 use super::families::{Families, Family, FamilyId, Group};
 use super::order::{Place, most_placed};
 use super::row::Row;
@@ -80,9 +79,9 @@ impl RuleRow {
 
     /// The rule is set again. What was counted of other targets than it has now is forgotten.
     pub(super) fn follow(&mut self, rule: &Rule, families: &mut Families) {
-        self.domain = families.number(domains::KIND, rule.domain.as_bytes());
+        self.domain = families.number(None, rule.domain.as_bytes());
         let family = |target: &Target| {
-            families.number(target.kind.as_str(), target.template.source().as_bytes())
+            families.number(Some(target.kind.into()), target.template.source().as_bytes())
         };
         let written: Vec<FamilyId> = rule.targets.iter().map(family).collect();
         if !self.targets.iter().map(|row| row.family).eq(written.iter().copied()) {
@@ -100,16 +99,15 @@ impl RuleRow {
         targets: impl Iterator<Item = (&'a PlanTarget, Count)>,
     ) {
         for (at, (target, count)) in targets.enumerate() {
+            // Of a job the targets are not known any more.
+            let Some(kind) = target.kind else { continue };
             let place = match origin {
                 Origin::Events(_) => Some(at),
                 Origin::Collected(_) | Origin::Purge => {
-                    rules.get(rule).and_then(|rule| place_of(rule, target.kind_name()))
+                    rules.get(rule).and_then(|rule| place_of(rule, kind))
                 }
             };
-            // Of a job the targets are not known any more.
-            if let Some(row) = place.and_then(|at| self.targets.get_mut(at))
-                && target.kind.is_some()
-            {
+            if let Some(row) = place.and_then(|at| self.targets.get_mut(at)) {
                 row.record(target.matches == 0, target.is_refused, count);
             }
         }
@@ -125,8 +123,8 @@ impl RuleRow {
 }
 
 /// The only target of a kind: what was collected of several events is in no order.
-fn place_of(rule: &Rule, kind: &str) -> Option<usize> {
-    let is_of_kind = |at: &usize| rule.targets.get(*at).is_some_and(|t| t.kind.as_str() == kind);
+fn place_of(rule: &Rule, kind: ResolvedKind) -> Option<usize> {
+    let is_of_kind = |at: &usize| rule.targets.get(*at).is_some_and(|t| kind == t.kind.into());
     let mut places = (0..rule.targets.len()).filter(is_of_kind);
     places.next().filter(|_| places.next().is_none())
 }
@@ -145,14 +143,15 @@ impl Purged {
     ) {
         for (target, count) in targets {
             // A key has no family.
-            let Some(kind) = target.kind.filter(|kind| *kind != ResolvedKind::Key) else {
+            let kind = target.kind.filter(|kind| *kind != ResolvedKind::Key);
+            if kind.is_none() {
                 continue;
-            };
-            let known = families.find(kind.as_str(), &target.text);
+            }
+            let known = families.find(kind, &target.text);
             let family = match known.filter(|id| self.0.contains_key(id)) {
                 Some(id) => id,
-                None if self.0.len() < NAMES_MAX => families.number(kind.as_str(), &target.text),
-                None => families.number(kind.as_str(), OTHER.as_bytes()),
+                None if self.0.len() < NAMES_MAX => families.number(kind, &target.text),
+                None => families.number(kind, OTHER.as_bytes()),
             };
             let new = || (TargetRow { family, ..TargetRow::default() }, Row::default());
             let (of_target, row) = self.0.entry(family).or_insert_with(new);
@@ -232,12 +231,13 @@ impl Stats {
     ) -> Vec<Summed<'a>> {
         let ran = (0..).zip(&runs.0).filter(|(_, runs)| **runs > 0);
         let known = ran.filter_map(|(id, runs)| Some((id, self.families.get(id)?, *runs)));
-        let wanted = known.filter(|(_, of, _)| group.is_none() || of.group == group);
+        let wanted = known.filter(|(_, of, _)| group.is_none() || of.group() == group);
         let placed = wanted.map(|(id, family, runs)| {
             let place = Place { runs, start: family.start };
             (place, (id, family))
         });
-        let (order, _) = most_placed(placed, most, |(_, family)| (&*family.text, family.kind));
+        let (order, _) =
+            most_placed(placed, most, |(_, family)| (&*family.text, family.kind_name()));
         let mut sums: Vec<Summed> =
             order.into_iter().map(|(id, family)| Summed::new(id, family)).collect();
         // Only what is shown is summed up in full.

@@ -78,7 +78,7 @@ fn targets(state: &State) -> Vec<(&'static str, String, u64, u64, u64)> {
         .map(|of| {
             let row = of.row();
             let text = String::from_utf8(of.family.text.to_vec()).unwrap();
-            (of.family.kind, text, row.runs, row.wasted, row.keys.deleted)
+            (of.family.kind_name(), text, row.runs, row.wasted, row.keys.deleted)
         })
         .collect();
     rows.sort();
