@@ -72,7 +72,9 @@ fn event(scale: Scale, matches: usize, depth: usize) -> Row {
             };
             Contender::new(name, "event", events, round)
         });
-        let more = alternate(scale.fine().div_ceil(STARTS) * parts, contenders.into());
+        // Where a round has fewer parts, there are more rounds.
+        let rounds = scale.fine().div_ceil(STARTS) * (PARTS / parts);
+        let more = alternate(rounds * parts, contenders.into());
         let more: Vec<_> = more.into_iter().map(|series| series.joined(parts)).collect();
         match all.is_empty() {
             true => all = more,
