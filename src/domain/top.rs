@@ -16,7 +16,6 @@
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use smallvec::SmallVec;
 
 use super::outcome::Outcome;
 use super::plan::Plan;
@@ -82,10 +81,6 @@ fn enough(lowest: u64) -> u64 {
     lowest + lowest / SLACK
 }
 
-/// Unusual names that wait until so many of them are counted, while the others are looked up: the
-/// processor fetches cells of names to come meanwhile.
-const UNUSUAL_MAX: usize = 64;
-
 /// The ranks of one kind of names; takes no memory before the first.
 #[derive(Clone, Debug, Default)]
 pub struct Sketch {
@@ -112,33 +107,26 @@ impl Sketch {
     #[inline]
     pub fn add_all<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>) {
         let hasher = self.hasher.clone();
-        let mut enough = enough(self.lowest).min(RANKED.into());
-        let mut unusual = SmallVec::<[(&[u8], u64); UNUSUAL_MAX]>::new();
+        let mut enough = self.enough();
         for name in names {
             let hash = hash_of(&hasher, name);
             match self.cells.get_mut(cell_of(hash)) {
                 // The usual case: none of its cell is ranked, and no rank can be so low.
                 Some(cell) if u64::from(cell.0) < enough => cell.0 += 1,
                 _ => {
-                    unusual.push((name, hash));
-                    if unusual.len() == UNUSUAL_MAX {
-                        enough = self.count_all(&unusual);
-                        unusual.clear();
-                    }
+                    self.count(name, hash);
+                    enough = self.enough();
                 }
             }
         }
-        if !unusual.is_empty() {
-            self.count_all(&unusual);
-        }
     }
 
-    #[inline(never)]
-    fn count_all(&mut self, unusual: &[(&[u8], u64)]) -> u64 {
-        unusual.iter().for_each(|(name, hash)| self.count(name, *hash));
+    /// Cells that counted less have no name that is ranked or is to be.
+    fn enough(&self) -> u64 {
         enough(self.lowest).min(RANKED.into())
     }
 
+    #[inline(never)]
     fn count(&mut self, name: &[u8], hash: u64) {
         if self.cells.is_empty() {
             self.cells = vec![Cell::default(); CELLS];
@@ -335,5 +323,15 @@ mod tests {
         let first = sketch.first(5);
         assert!(first.iter().all(|rank| rank.name.starts_with(b"often:")), "{first:?}");
         assert!(first.iter().all(|rank| rank.count >= 2000 && rank.count - rank.error <= 2000));
+    }
+
+    #[test]
+    fn counts_higher_than_a_cell_has_bits_for_are_true() {
+        let mut sketch = Sketch::default();
+        (0..RANKS).for_each(|at| sketch.add(at.to_string().as_bytes()));
+        sketch.lowest = 1 << 40;
+        sketch.ranks.iter_mut().for_each(|rank| rank.count = 1 << 40);
+        sketch.add(b"7");
+        assert_eq!(sketch.first(1), [Ranked { name: b"7", count: (1 << 40) + 1, error: 0 }]);
     }
 }
