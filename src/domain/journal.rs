@@ -191,13 +191,14 @@ impl Journal {
     /// Whether what waits is to be counted before that.
     pub fn must_be_counted(&self) -> bool {
         self.keys.blocks_since(self.counted) >= WAITING_BLOCKS
-            || self.keys.going() > self.keys.blocks_before(self.counted)
+            || self.keys.going(self.oldest()) > self.keys.blocks_before(self.counted)
     }
 
     /// Begins a block of the ring of keys: what the log needs of those that go is copied.
     pub fn make_room(&mut self) {
-        self.take_apart(self.keys.going());
-        self.keys.begin_block();
+        let needed = self.oldest();
+        self.take_apart(self.keys.going(needed));
+        self.keys.begin_block(needed);
     }
 
     /// Whether all keys of a plan are written down.

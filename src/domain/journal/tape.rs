@@ -21,6 +21,10 @@ const LINE_BYTES: usize = 64;
 /// Most lines that are fetched ahead: an eighth of what the smallest processors have near.
 const LINES_AHEAD_MAX: usize = 64;
 
+/// Blocks are held for the numbers of their entries until all entries weigh so many times what may
+/// be shown: a log of wide entries needs no copies so, and no more memory than this.
+const HELD_MAX: u64 = 2;
+
 /// Before each entry: its length and its weight, of four bytes each.
 const HEADER_BYTES: usize = 2 * size_of::<u32>();
 
@@ -117,10 +121,10 @@ impl Tape {
         self.last.room.is_empty() || self.last.len >= BLOCK_BYTES
     }
 
-    /// Begins a block; those go of which nothing is shown.
+    /// Begins a block; others [go](Self::going).
     #[cold]
-    pub fn begin_block(&mut self) {
-        let going = self.going();
+    pub fn begin_block(&mut self, needed: u64) {
+        let going = self.going(needed);
         self.before.push_back(std::mem::take(&mut self.last));
         for block in self.before.drain(..going) {
             self.weight -= block.weight;
@@ -133,14 +137,16 @@ impl Tape {
         self.last.room = self.spare.take().unwrap_or_else(|| vec![0; BLOCK_ROOM].into());
     }
 
-    /// How many blocks go when another begins: those of which nothing is shown.
-    pub fn going(&self) -> usize {
+    /// How many blocks go when another begins: the first ones, of which nothing is shown, and no
+    /// number is as high as what is `needed`, or too much is held.
+    pub fn going(&self, needed: u64) -> usize {
         let mut weight = self.weight;
-        let is_over = |block: &&Block| {
+        let goes = |block: &&Block| {
             weight -= block.weight;
-            weight >= self.most
+            let is_shown = weight < self.most;
+            !is_shown && (block.last < needed || weight >= HELD_MAX * self.most)
         };
-        self.blocks().take_while(is_over).count()
+        self.blocks().take_while(goes).count()
     }
 
     fn blocks(&self) -> impl DoubleEndedIterator<Item = &Block> {
@@ -194,7 +200,7 @@ impl Tape {
         let mut kept: Vec<_> = old.last_of(most.min(old.most)).collect();
         while let Some(entry) = kept.pop() {
             if self.is_full() {
-                self.begin_block();
+                self.begin_block(u64::MAX);
             }
             self.write(0, |out| {
                 out.extend_from_slice(entry.bytes);
@@ -324,14 +330,7 @@ mod tests {
             let (mut list, mut most): (VecDeque<(Vec<u8>, u64)>, _) = (VecDeque::new(), most);
             for (at, (len, weight)) in entries.into_iter().enumerate() {
                 let entry = vec![at as u8; len];
-                if tape.is_full() {
-                    tape.begin_block();
-                }
-                let is_there = tape.write(0, |out| {
-                    out.extend_from_slice(&entry);
-                    weight
-                });
-                prop_assert_eq!(is_there, weight > 0);
+                prop_assert_eq!(add(&mut tape, at as u64, u64::MAX, len, weight), weight > 0);
                 if weight > 0 {
                     list.push_back((entry, weight));
                 }
@@ -354,20 +353,38 @@ mod tests {
         }
     }
 
+    /// Writes an entry of such a length and weight; numbers from `needed` on are needed.
+    fn add(tape: &mut Tape, number: u64, needed: u64, len: usize, weight: u64) -> bool {
+        if tape.is_full() {
+            tape.begin_block(needed);
+        }
+        tape.write(number, |out| {
+            out.resize(len, number as u8);
+            weight
+        })
+    }
+
+    #[test]
+    fn what_is_needed_is_held_up_to_a_bound() {
+        // Entries of a tenth of what is shown, four in a block; the last `needed` are.
+        let held = |needed: u64| {
+            let mut tape = Tape::new(100);
+            for number in 1..=1000 {
+                add(&mut tape, number, number.saturating_sub(needed), BLOCK_BYTES / 4, 10);
+            }
+            assert_eq!(tape.newest_first().count(), 10);
+            tape.held_newest_first().count() as u64
+        };
+        for (needed, least) in [(0, 10), (12, 12), (15, 15), (18, 18), (500, 20)] {
+            assert!((least..least + 8).contains(&held(needed)), "{needed}: {}", held(needed));
+        }
+    }
+
     #[test]
     fn what_is_not_shown_is_not_held() {
         let mut tape = Tape::new(100);
-        let write = |tape: &mut Tape, len: usize| {
-            if tape.is_full() {
-                tape.begin_block();
-            }
-            tape.write(0, |out| {
-                out.resize(out.len() + len, 7);
-                1
-            });
-        };
-        write(&mut tape, 1 << 20);
-        (0..100_000).for_each(|_| write(&mut tape, 100));
+        add(&mut tape, 0, u64::MAX, 1 << 20, 1);
+        (0..100_000).for_each(|_| assert!(add(&mut tape, 0, u64::MAX, 100, 1)));
         assert!(tape.bytes_held() <= 4 * BLOCK_BYTES, "{}", tape.bytes_held());
         tape.set_most(0);
         assert_eq!((tape.bytes_held(), tape.spare.is_none(), tape.weight()), (0, true, 0));
