@@ -196,9 +196,9 @@ impl Journal {
 
     /// Begins a block of the ring of keys: what the log needs of those that go is copied.
     pub fn make_room(&mut self) {
-        let needed = self.oldest();
-        self.take_apart(self.keys.going(needed));
-        self.keys.begin_block(needed);
+        let going = self.keys.going(self.oldest());
+        self.take_apart(going);
+        self.keys.begin_block(going);
     }
 
     /// Whether all keys of a plan are written down.

@@ -107,22 +107,22 @@ impl Sketch {
     #[inline]
     pub fn add_all<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>) {
         let hasher = self.hasher.clone();
-        let mut enough = self.enough();
+        let mut usual = self.usual();
         for name in names {
             let hash = hash_of(&hasher, name);
             match self.cells.get_mut(cell_of(hash)) {
                 // The usual case: none of its cell is ranked, and no rank can be so low.
-                Some(cell) if u64::from(cell.0) < enough => cell.0 += 1,
+                Some(cell) if u64::from(cell.0) < usual => cell.0 += 1,
                 _ => {
                     self.count(name, hash);
-                    enough = self.enough();
+                    usual = self.usual();
                 }
             }
         }
     }
 
     /// Cells that counted less have no name that is ranked or is to be.
-    fn enough(&self) -> u64 {
+    fn usual(&self) -> u64 {
         enough(self.lowest).min(RANKED.into())
     }
 

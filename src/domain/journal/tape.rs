@@ -121,12 +121,11 @@ impl Tape {
         self.last.room.is_empty() || self.last.len >= BLOCK_BYTES
     }
 
-    /// Begins a block; others [go](Self::going).
+    /// Begins a block; so many of the first go, no more than [may](Self::going).
     #[cold]
-    pub fn begin_block(&mut self, needed: u64) {
-        let going = self.going(needed);
+    pub fn begin_block(&mut self, going: usize) {
         self.before.push_back(std::mem::take(&mut self.last));
-        for block in self.before.drain(..going) {
+        for block in self.before.drain(..going.min(self.before.len())) {
             self.weight -= block.weight;
             self.gone += 1;
             // One that a single entry made large is not held.
@@ -137,7 +136,7 @@ impl Tape {
         self.last.room = self.spare.take().unwrap_or_else(|| vec![0; BLOCK_ROOM].into());
     }
 
-    /// How many blocks go when another begins: the first ones, of which nothing is shown, and no
+    /// How many blocks may go when another begins: the first ones, of which nothing is shown, and no
     /// number is as high as what is `needed`, or too much is held.
     pub fn going(&self, needed: u64) -> usize {
         let mut weight = self.weight;
@@ -200,7 +199,8 @@ impl Tape {
         let mut kept: Vec<_> = old.last_of(most.min(old.most)).collect();
         while let Some(entry) = kept.pop() {
             if self.is_full() {
-                self.begin_block(u64::MAX);
+                // They are no more than may be shown: none goes.
+                self.begin_block(0);
             }
             self.write(0, |out| {
                 out.extend_from_slice(entry.bytes);
@@ -356,7 +356,7 @@ mod tests {
     /// Writes an entry of such a length and weight; numbers from `needed` on are needed.
     fn add(tape: &mut Tape, number: u64, needed: u64, len: usize, weight: u64) -> bool {
         if tape.is_full() {
-            tape.begin_block(needed);
+            tape.begin_block(tape.going(needed));
         }
         tape.write(number, |out| {
             out.resize(len, number as u8);

@@ -143,8 +143,8 @@ impl Purged {
     ) {
         for (target, count) in targets {
             // A key has no family.
-            let kind = target.kind.filter(|kind| *kind != ResolvedKind::Key);
-            if kind.is_none() {
+            let kind = target.kind;
+            if matches!(kind, None | Some(ResolvedKind::Key)) {
                 continue;
             }
             let known = families.find(kind, &target.text);
